@@ -1,0 +1,219 @@
+"""What programs may ask: numbers as JSON, CSV and NPZ, weights as safetensors, pictures as PNG."""
+
+import asyncio
+import gzip
+import hashlib
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from app.assets import build
+from app.compute import Compute, Finished, admit
+from app.knobs import Experiment, View, bounds, choices, kind
+from app.lenses import LENSES
+from app.links import plain, read, write
+
+MEDIA = {
+    "json": "application/json",
+    "csv": "text/csv; charset=utf-8",
+    "npz": "application/x-npz",
+    "plot": "application/json",
+    "wide": "image/png",
+    "narrow": "image/png",
+    "preview": "image/png",
+    "safetensors": "application/octet-stream",
+}
+TEXT_FORMS = {"json", "csv", "plot"}
+FILE_FORMS = {"csv", "npz", "safetensors"}
+KEPT_FOR_AN_HOUR = "public, max-age=3600"
+
+router = APIRouter()
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def compute_of(request: Request) -> Compute:
+    """The workers of the app that this request came to."""
+    compute: Compute = request.app.state.compute
+    return compute
+
+
+def lens_endpoint(lens: str, form: str, *, with_view: bool) -> Endpoint:
+    """An address that tells a lens's answer in one form."""
+
+    async def endpoint(request: Request) -> Response:
+        experiment, view = read(request.scope["query_string"], with_view=with_view)
+        return await told(
+            request,
+            form,
+            f"{lens} {form} {write(experiment, view)}",
+            experiment,
+            lambda: compute_of(request).answer(lens, form, experiment, view),
+        )
+
+    return endpoint
+
+
+async def weights(request: Request) -> Response:
+    """Weights and inputs after every knob, as safetensors (float64)."""
+    experiment, _ = read(request.scope["query_string"], with_view=False)
+    return await told(
+        request,
+        "safetensors",
+        f"weights {write(experiment)}",
+        experiment,
+        lambda: compute_of(request).tensors(experiment),
+    )
+
+
+async def told(
+    request: Request,
+    form: str,
+    name: str,
+    experiment: Experiment,
+    work: Callable[[], Awaitable[Finished]],
+) -> Response:
+    """A computed answer with its headers; 304 without any work where the client has it already."""
+    admit(experiment)
+    headers = {"ETag": etag(name), "Cache-Control": KEPT_FOR_AN_HOUR, "Vary": "Accept-Encoding"}
+    if has_already(request, headers["ETag"]):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    finished = await work()
+    headers["Server-Timing"] = server_timing(finished)
+    if form in FILE_FORMS:
+        filename = request.url.path.rsplit("/", 1)[-1]
+        headers["Content-Disposition"] = f'attachment; filename="{filename}"'
+    body = finished.body
+    if form in TEXT_FORMS and accepts(request, "gzip"):
+        # zlib lets go of the interpreter's lock, so a thread is enough; level 1 is ten times
+        # quicker than the usual 6 and these are digits.
+        body = await asyncio.to_thread(gzip.compress, body, 1, mtime=0)
+        headers["Content-Encoding"] = "gzip"
+    return Response(body, headers=headers, media_type=MEDIA[form])
+
+
+def etag(name: str) -> str:
+    """The mark of one answer of this build, known before the answer is."""
+    return f'W/"{hashlib.sha256(f"{build()} {name}".encode()).hexdigest()[:20]}"'
+
+
+def has_already(request: Request, mark: str) -> bool:
+    """Whether the client holds the answer of this mark."""
+    held = request.headers.get("if-none-match", "")
+    return held.strip() == "*" or mark in [one.strip() for one in held.split(",")]
+
+
+def accepts(request: Request, encoding: str) -> bool:
+    """Whether the client takes a content encoding (one with q=0 it does not take)."""
+    for offer in request.headers.get("accept-encoding", "").lower().split(","):
+        name, _, parameters = offer.partition(";")
+        if name.strip() == encoding:
+            return parameters.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False
+
+
+def server_timing(finished: Finished) -> str:
+    """Where the time went, in milliseconds, before compression."""
+    return (
+        f"engine;dur={finished.timing.engine_ms:.2f}, "
+        f"figures;dur={finished.timing.figures_ms:.2f}, total;dur={finished.total_ms:.2f}"
+    )
+
+
+def parameters(*models: type[Experiment] | type[View]) -> list[dict[str, Any]]:
+    """The keys of an address, as its OpenAPI description lists them."""
+    return [
+        {
+            "name": key,
+            "in": "query",
+            "required": False,
+            "description": field.description,
+            "schema": schema(key)
+            | {"default": None if field.default is None else plain(field.default)},
+        }
+        for model in models
+        for key, field in model.model_fields.items()
+    ]
+
+
+def schema(key: str) -> dict[str, Any]:
+    """The JSON schema of one key's value as it stands in a query string."""
+    span = bounds(key)
+    match kind(key):
+        case "choice":
+            return {"type": "string", "enum": list(choices(key))}
+        case "integer" | "real" as sort:
+            assert span is not None
+            return {
+                "type": "integer" if sort == "integer" else "number",
+                "minimum": span[0],
+                "maximum": span[1],
+            }
+        case "text":
+            assert span is not None
+            return {"type": "string", "minLength": span[0], "maxLength": span[1]}
+        case _:
+            return {"type": "string"}
+
+
+def answers_of(*forms: str) -> dict[int | str, dict[str, Any]]:
+    """The documented answers of an address that computes."""
+    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {
+        200: {
+            "description": "The answer",
+            "content": {MEDIA[form].split(";")[0]: {} for form in forms},
+        },
+        304: {"description": "The client has this answer already"},
+        414: {"description": "The address is longer than 16,000 characters", "content": problem},
+        422: {"description": "No such experiment, or one too costly", "content": problem},
+        503: {"description": "Busy or broken for a moment; see Retry-After", "content": problem},
+    }
+
+
+def add(path: str, endpoint: Endpoint, form: str, summary: str, *, with_view: bool = False) -> None:
+    """One address of the API, described by the knobs it takes."""
+    models = (Experiment, View) if with_view else (Experiment,)
+    router.add_api_route(
+        path,
+        endpoint,
+        methods=["GET"],
+        summary=summary,
+        response_class=Response,
+        responses=answers_of(form),
+        openapi_extra={"parameters": parameters(*models)},
+        name=path,
+    )
+
+
+for lens in LENSES:
+    add(
+        f"/api/{lens}",
+        lens_endpoint(lens, "json", with_view=False),
+        "json",
+        f"The {lens} lens's numbers",
+    )
+    add(
+        f"/api/{lens}.csv",
+        lens_endpoint(lens, "csv", with_view=False),
+        "csv",
+        "The same as a table",
+    )
+    add(
+        f"/api/{lens}.npz", lens_endpoint(lens, "npz", with_view=False), "npz", "The same for NumPy"
+    )
+    for form in ("wide", "narrow"):
+        picture = lens_endpoint(lens, form, with_view=True)
+        add(
+            f"/picture/{lens}-{form}.png",
+            picture,
+            form,
+            f"The {lens} page's picture",
+            with_view=True,
+        )
+    drawn = lens_endpoint(lens, "plot", with_view=True)
+    add(f"/plot/{lens}", drawn, "plot", f"What the {lens} page draws", with_view=True)
+add("/api/weights.safetensors", weights, "safetensors", "Weights and inputs, after every knob")
+preview = lens_endpoint("highway", "preview", with_view=True)
+add("/preview.png", preview, "preview", "The picture of a pasted link", with_view=True)

@@ -1,0 +1,189 @@
+"""Where the work runs: admission by cost, worker processes, finished answers kept for a while.
+
+A step loop in NumPy holds the interpreter's lock, so threads would not help: each experiment is
+computed in a worker process, and what comes back is bytes, ready to send.
+"""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from http import HTTPStatus
+from time import perf_counter
+from typing import NamedTuple
+
+from cachetools import LRUCache
+
+from app import answers
+from app.answers import Answers, Timing
+from app.errors import Problem, WrongKey
+from app.knobs import Experiment, View
+from app.links import plain, write
+from lstm_engine.errors import LeftFloat64
+
+FLOPS_LIMIT = 2e11
+CACHE_BYTES = 64 * 2**20
+FIRST = ("reading", "plot", "wide")
+
+
+class Finished(NamedTuple):
+    """One answer: its bytes, where the time went, and all of it with waiting (milliseconds)."""
+
+    body: bytes
+    timing: Timing
+    total_ms: float
+
+
+def flops(experiment: Experiment) -> float:
+    """The work of an experiment, 6H³T floating point operations: its products, rounded up."""
+    return 6.0 * experiment.H**3 * experiment.T
+
+
+def admit(experiment: Experiment) -> None:
+    """Refuse what costs too much, before any work.
+
+    Raises:
+        Problem: 422 with the cost, the limit and what to lower.
+    """
+    cost = flops(experiment)
+    if cost <= FLOPS_LIMIT:
+        return
+    affordable = int(FLOPS_LIMIT // (6 * experiment.H**3))
+    message = (
+        f"with H={experiment.H} costs {cost:.2g} floating point operations (6H³T), and the limit "
+        f"is {FLOPS_LIMIT:.2g}: lower T to {affordable} or lower H"
+    )
+    # One's own text or numbers set T and are at most 1000 steps: that many are affordable at any H.
+    raise Problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "This experiment is too large",
+        f"T={experiment.T} {message}.",
+        [WrongKey("T", str(experiment.T), message)],
+        write(experiment.model_copy(update={"T": affordable})),
+    )
+
+
+def left_float64(error: LeftFloat64, experiment: Experiment) -> Problem:
+    """The answer to an experiment whose states grow beyond float64: the step, the knob to lower."""
+    key = "rnn_gain" if error.cell == "rnn" else "amplitude"
+    value = plain(getattr(experiment, key))
+    network = "vanilla RNN" if error.cell == "rnn" else "gated cell"
+    message = f"takes the {network}'s state beyond float64 at step {error.step}: lower it, or T"
+    shorter = experiment.model_copy(update={"T": max(1, error.step - 1)})
+    return Problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "The states of this experiment leave float64",
+        f"{key}={value} {message}.",
+        [WrongKey(key, value, message)],
+        write(shorter) if shorter.T < experiment.T and "T" not in experiment.unused() else "",
+    )
+
+
+class Compute:
+    """The workers and the finished answers. `start` before use, `stop` after."""
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        self.kept: LRUCache[tuple[str, ...], Finished] = LRUCache(
+            CACHE_BYTES, getsizeof=lambda finished: len(finished.body)
+        )
+        self.pool: ProcessPoolExecutor | None = None
+
+    async def start(self) -> None:
+        """Start the workers and let each draw once, so that the first visitor need not wait."""
+        self.pool = new_pool(self.workers)
+        first = (
+            self.run(answers.answers, "highway", FIRST, Experiment(), View())
+            for _ in range(self.workers)
+        )
+        await asyncio.gather(*first)
+
+    def stop(self) -> None:
+        """Let running work finish, drop what waits."""
+        if self.pool:
+            self.pool.shutdown(wait=True, cancel_futures=True)
+
+    async def answer(
+        self, lens: str, form: str, experiment: Experiment, view: View, also: Sequence[str] = ()
+    ) -> Finished:
+        """One form of a lens's answer; `also` names forms worth keeping from the same computation.
+
+        Raises:
+            Problem: the experiment costs too much or its states leave float64.
+        """
+        admit(experiment)
+        place = (lens, write(experiment, view))
+        if (*place, form) in self.kept:
+            return self.kept[*place, form]
+        return await self.finish(
+            place, form, experiment, answers.answers, lens, (form, *also), experiment, view
+        )
+
+    async def tensors(self, experiment: Experiment) -> Finished:
+        """The experiment's weights and inputs as safetensors."""
+        admit(experiment)
+        place = ("weights", write(experiment))
+        if (*place, "safetensors") in self.kept:
+            return self.kept[*place, "safetensors"]
+        return await self.finish(place, "safetensors", experiment, answers.tensors, experiment)
+
+    async def finish(
+        self,
+        place: tuple[str, str],
+        form: str,
+        experiment: Experiment,
+        work: Callable[..., Answers],
+        *arguments: object,
+    ) -> Finished:
+        """Work done by a worker, its answers kept under `place`; the one of `form`."""
+        start = perf_counter()
+        try:
+            bodies, timing = await self.run(work, *arguments)
+        except LeftFloat64 as error:
+            raise left_float64(error, experiment) from error
+        total_ms = (perf_counter() - start) * 1e3
+        finished = {name: Finished(body, timing, total_ms) for name, body in bodies.items()}
+        for name, answer in finished.items():
+            if len(answer.body) < CACHE_BYTES / 4:
+                self.kept[*place, name] = answer
+        return finished[form]
+
+    async def run(self, work: Callable[..., Answers], *arguments: object) -> Answers:
+        """Work done by a worker; where a worker died, by a new pool, once.
+
+        Raises:
+            Problem: 503, the work took the second pool down too.
+        """
+        for _ in range(2):
+            pool = self.pool
+            assert pool is not None, "start() comes first"
+            try:
+                return await asyncio.get_running_loop().run_in_executor(pool, work, *arguments)
+            except BrokenProcessPool:
+                # Every request of the broken pool comes here; the first one replaces the pool.
+                if self.pool is pool:
+                    self.pool = new_pool(self.workers)
+                    pool.shutdown(wait=False)
+        raise Problem(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "The work was lost",
+            "The process that worked on this experiment died twice; try again in a moment.",
+            retry_after_s=5,
+        )
+
+
+def new_pool(workers: int) -> ProcessPoolExecutor:
+    """Worker processes that start from a server with everything imported, one BLAS thread each."""
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["app.answers"])
+    return ProcessPoolExecutor(workers, context, initializer=leave_signals_to_the_parent)
+
+
+def leave_signals_to_the_parent() -> None:
+    """Ctrl-C reaches the whole process group; the server decides when the workers end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,152 @@
+"""Links: the reader and the writer of the query string that is the whole state."""
+
+from collections import Counter
+from http import HTTPStatus
+from typing import Any, TypeVar
+from urllib.parse import quote, unquote_to_bytes
+
+from pydantic import BaseModel, ValidationError
+
+from app.errors import Problem, WrongKey, shown
+from app.knobs import FIELDS, LINK_VERSION, REAL, Experiment, View, allowed, bounds, kind
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read(query: bytes, *, with_view: bool) -> tuple[Experiment, View]:
+    """The experiment and the view that a query string names, unused keys at their value in force.
+
+    A page reads its view keys too (`with_view`); elsewhere they are ignored, whatever they say.
+
+    Raises:
+        Problem: 422 naming each wrong key, its value and what is allowed, with the nearest link.
+    """
+    pairs, errors = decoded(query)
+    if not with_view:
+        pairs = [(key, value) for key, value in pairs if key not in View.model_fields]
+        errors = [error for error in errors if error.key not in View.model_fields]
+    times = Counter(key for key, _ in pairs)
+    written = dict(reversed(pairs))
+    errors += [
+        WrongKey(shown(key), shown(written[key]), f"stands {count} times; it may stand once")
+        for key, count in times.items()
+        if count > 1
+    ]
+    errors += [
+        WrongKey(shown(key), shown(written[key]), "is not a knob; see /api for those there are")
+        for key in written
+        if key not in FIELDS
+    ]
+    single = {key: value for key, value in written.items() if times[key] == 1 and key in FIELDS}
+    experiment, experiment_errors = validated(Experiment, single)
+    view, view_errors = validated(View, single)
+    errors += experiment_errors + view_errors
+    if errors or experiment is None or view is None:
+        bad = {error.key for error in errors}
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "This link does not name an experiment",
+            "; ".join(f"{error.key}={error.value} {error.message}" for error in errors) + ".",
+            errors,
+            nearest(single, bad),
+        )
+    return experiment.in_force(), view
+
+
+def write(experiment: Experiment, view: View | None = None) -> str:
+    """The canonical query string: v first, then what differs from the defaults, in order."""
+    unused = experiment.unused()
+    parts = [
+        f"{key}={written(value)}"
+        for key, value in experiment
+        if key not in unused and value != Experiment.model_fields[key].default
+    ]
+    parts += [
+        f"{key}={written(value)}"
+        for key, value in (view or View())
+        if value != View.model_fields[key].default
+    ]
+    return "&".join([f"v={LINK_VERSION}", *parts]) if parts else ""
+
+
+def plain(value: Any) -> str:
+    """A knob's value as one types it: numbers in the shortest form that reads back."""
+    if isinstance(value, tuple):
+        return ",".join(plain(part) for part in value)
+    if isinstance(value, float):
+        # repr gives the shortest digits; "1e-05" and "1e+16" still have a sign and zeros to lose.
+        digits, e, exponent = repr(value).partition("e")
+        return digits.removesuffix(".0") + (f"e{int(exponent)}" if e else "")
+    return "" if value is None else str(value)
+
+
+def written(value: Any) -> str:
+    """A knob's value as a link carries it."""
+    return quote(plain(value), safe=",")
+
+
+def decoded(query: bytes) -> tuple[list[tuple[str, str]], list[WrongKey]]:
+    """Pairs in the order written, as a form writes them (+ is a space), and what is no UTF-8."""
+    pairs: list[tuple[str, str]] = []
+    errors: list[WrongKey] = []
+    for part in query.split(b"&"):
+        if not part:
+            continue
+        key, _, value = (
+            unquote_to_bytes(side) for side in part.replace(b"+", b" ").partition(b"=")
+        )
+        try:
+            pairs.append((key.decode(), value.decode()))
+        except UnicodeDecodeError:
+            name, text = key.decode(errors="replace"), value.decode(errors="replace")
+            errors.append(WrongKey(shown(name), shown(text), "is not valid UTF-8"))
+    return pairs, errors
+
+
+def validated(model: type[Model], pairs: dict[str, str]) -> tuple[Model | None, list[WrongKey]]:
+    """The model its keys of `pairs` name, or what is wrong with them, key by key."""
+    mine = {key: value for key, value in pairs.items() if key in model.model_fields}
+    try:
+        return model.model_validate(mine), []
+    except ValidationError as refused:
+        found: dict[str, str] = {}
+        for error in refused.errors():
+            if error["type"] == "knob":
+                found.setdefault(error["ctx"]["key"], error["ctx"]["message"])
+            else:
+                key = str(error["loc"][0])
+                found.setdefault(key, f"must be {allowed(key)}")
+        return None, [
+            WrongKey(key, shown(mine.get(key, plain(FIELDS[key].default))), message)
+            for key, message in found.items()
+        ]
+
+
+def nearest(pairs: dict[str, str], bad: set[str]) -> str:
+    """The nearest link that works: wrong numbers clamped, other wrong keys dropped."""
+    kept = {key: value for key, value in pairs.items() if key not in bad}
+    clamped = {
+        key: near
+        for key, value in pairs.items()
+        if key in bad and (near := clamp(key, value)) is not None
+    }
+    for candidate in (kept | clamped, kept):
+        experiment, experiment_errors = validated(Experiment, candidate)
+        view, view_errors = validated(View, candidate)
+        if experiment is not None and view is not None:
+            return write(experiment.in_force(), view)
+        # What only shows once the rest is right (two knobs that do not fit) is dropped in turn.
+        still_bad = {error.key for error in experiment_errors + view_errors}
+        remaining = {key: value for key, value in candidate.items() if key not in still_bad}
+        if remaining != candidate:
+            return nearest(remaining, set())
+    return ""
+
+
+def clamp(key: str, value: str) -> str | None:
+    """A number outside its knob's range, moved to the range's end; None for all else."""
+    span = bounds(key)
+    if kind(key) not in ("integer", "real") or span is None or not REAL.fullmatch(value):
+        return None
+    number = min(max(float(value), span[0]), span[1])
+    return plain(round(number) if kind(key) == "integer" else float(number))

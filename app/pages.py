@@ -1,0 +1,145 @@
+"""The pages a person opens, and the files they are made of."""
+
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from app.api import accepts, compute_of, etag, has_already, server_timing
+from app.assets import ENCODINGS, PLOTLY, TOP, assets, version
+from app.errors import Problem
+from app.knobs import (
+    BUILT_CELLS,
+    FIELDS,
+    Control,
+    Experiment,
+    View,
+    allowed,
+    bounds,
+    choices,
+    control,
+    default,
+    kind,
+)
+from app.lenses import LENSES
+from app.links import plain, read, write
+from app.state import PRESETS, address, state
+
+HOW_A_PAGE_IS_KEPT = "no-cache"
+FOR_EVER = "public, max-age=31536000, immutable"
+PAGE_PATHS = ("/", "/api")
+
+router = APIRouter(include_in_schema=False)
+templates = Environment(
+    loader=FileSystemLoader(TOP / "templates"),
+    autoescape=select_autoescape(),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def static(name: str) -> str:
+    """The versioned address of a file."""
+    return f"/static/{version(name)}/{name}"
+
+
+templates.globals.update(
+    static=static,
+    PLOTLY=PLOTLY,
+    kind=kind,
+    bounds=bounds,
+    choices=choices,
+    control=control,
+    allowed=allowed,
+    plain=plain,
+    default=default,
+    BUILT_CELLS=BUILT_CELLS,
+)
+
+
+def groups(model: type[Experiment] | type[View]) -> dict[str, list[tuple[str, Control, str]]]:
+    """The controls of a model by group, the gate biases first: key, control, meaning."""
+    found: dict[str, list[tuple[str, Control, str]]] = {}
+    if model is Experiment:
+        found["Gate biases"] = []
+    for key, field in model.model_fields.items():
+        if shown := control(key):
+            found.setdefault(shown.group, []).append((key, shown, field.description or ""))
+    return found
+
+
+@router.get("/")
+async def highway(request: Request) -> Response:
+    """The highway lens."""
+    experiment, view = read(request.scope["query_string"], with_view=True)
+    query = write(experiment, view)
+    if request.scope["query_string"] != query.encode():
+        return RedirectResponse(address("/", query), HTTPStatus.PERMANENT_REDIRECT)
+    finished = await compute_of(request).answer(
+        "highway", "reading", experiment, view, also=("wide", "plot")
+    )
+    headers = {"Server-Timing": server_timing(finished)}
+    return page(
+        request,
+        "highway.html",
+        {
+            "state": state(experiment, view),
+            "reading": orjson.loads(finished.body),
+            "groups": groups(Experiment),
+            "view_groups": groups(View),
+            "presets": PRESETS,
+            "hidden": view.hide,
+            "sheets": LENSES["highway"].SHEETS,
+            "here": str(request.base_url).rstrip("/"),
+        },
+        headers,
+    )
+
+
+@router.get("/api")
+async def api_page(request: Request) -> Response:
+    """What a program can ask."""
+    context = {
+        "fields": FIELDS,
+        "view_keys": View.model_fields,
+        "lenses": LENSES,
+        "here": str(request.base_url).rstrip("/"),
+    }
+    return page(request, "api.html", context)
+
+
+@router.get("/static/{version_}/{name:path}")
+async def file(request: Request, version_: str, name: str) -> Response:
+    """A file under its versioned address, in the best encoding the client takes."""
+    found = assets().get(name)
+    if found is None or version_ != version(name):
+        raise Problem(HTTPStatus.NOT_FOUND, "Not found", "There is no such file in this version.")
+    encoding = next(
+        (one for one in ENCODINGS if one in found.bodies and accepts(request, one)), "identity"
+    )
+    headers = {"Cache-Control": FOR_EVER, "Vary": "Accept-Encoding"}
+    if encoding != "identity":
+        headers["Content-Encoding"] = encoding
+    return Response(found.bodies[encoding], headers=headers, media_type=found.media_type)
+
+
+def page(
+    request: Request,
+    template: str,
+    context: dict[str, Any],
+    headers: dict[str, str] | None = None,
+    status: int = HTTPStatus.OK,
+) -> Response:
+    """A page from its template; 304 where the client has it already."""
+    mark = etag(f"{request.url}")
+    kept = {"Cache-Control": HOW_A_PAGE_IS_KEPT, "Vary": "Accept-Encoding", "ETag": mark}
+    if status == HTTPStatus.OK and has_already(request, mark):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=kept)
+    body = templates.get_template(template).render(request=request, **context)
+    if status != HTTPStatus.OK:
+        kept = {"Cache-Control": "no-store"}
+    return Response(body, status, kept | (headers or {}), "text/html")

@@ -1,0 +1,327 @@
+"""A figure as a PNG, drawn without a browser: first pictures of pages and previews of links."""
+
+import io
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from app.figure import (
+    ABOVE_SCALE,
+    BELOW_SCALE,
+    FAINT_INK,
+    GRID,
+    INK,
+    LINE_COLOURS,
+    NIGHT,
+    ROAD,
+    TOP,
+    Box,
+    ColourScale,
+    Curves,
+    Figure,
+    Floats,
+    Line,
+    Map,
+    Sheet,
+    Width,
+    ticks_between,
+)
+
+Points = list[tuple[float, float]]
+
+SHADES = 200  # of the scale; with those of ink, fewer than the 256 of a palette
+DASHES = {"solid": (1, 0), "dash": (9, 5), "dot": (2, 4)}
+
+
+class Pen:
+    """A sheet to draw on, in the sheet's own pixels whatever the picture's resolution.
+
+    It writes in Pillow's own font, so that no font of the machine is needed; that has neither
+    superscripts nor a true minus sign, so `power` raises plain digits.
+    """
+
+    def __init__(self, width: int, height: int, scale: float) -> None:
+        self.scale = scale
+        self.image = Image.new("RGB", (round(width * scale), round(height * scale)), NIGHT)
+        self.draw = ImageDraw.Draw(self.image)
+
+    def box(self, box: Box) -> tuple[int, int, int, int]:
+        """A box in the picture's pixels: left, top, right, bottom."""
+        left, top, right, bottom = (
+            round(side * self.scale) for side in (box.left, box.top, box.right, box.bottom)
+        )
+        return left, top, right, bottom
+
+    def line(self, points: Points, colour: str, width: float = 1.0) -> None:
+        """A line through points."""
+        scaled = [(x * self.scale, y * self.scale) for x, y in points]
+        self.draw.line(scaled, fill=colour, width=max(1, round(width * self.scale)), joint="curve")
+
+    def text(
+        self,
+        x: float,
+        y: float,
+        text: str,
+        size: float = 12,
+        ink: str = FAINT_INK,
+        anchor: str = "la",
+    ) -> float:
+        """Text at a point; its width, in the sheet's pixels."""
+        font = letters(round(size * self.scale))
+        self.draw.text((x * self.scale, y * self.scale), text, ink, font, anchor)
+        return float(font.getlength(text)) / self.scale
+
+    def power(self, x: float, y: float, power: float, anchor: str = "r", size: float = 12) -> None:
+        """Ten to a power, its exponent raised; the right or left end, or the middle, is at x."""
+        exponent = f"{power:.1f}".removesuffix(".0")
+        base, raised = letters(round(size * self.scale)), letters(round(size * 0.75 * self.scale))
+        whole = (base.getlength("10") + raised.getlength(exponent)) / self.scale
+        left = x - whole * {"l": 0.0, "m": 0.5, "r": 1.0}[anchor]
+        after = left + self.text(left, y, "10", size, anchor="lm")
+        self.text(after, y - size * 0.35, exponent, size * 0.75, anchor="lm")
+
+
+@cache
+def letters(size: int) -> ImageFont.FreeTypeFont:
+    """The font at one size in pixels."""
+    font = ImageFont.load_default(size)
+    assert isinstance(font, ImageFont.FreeTypeFont)
+    return font
+
+
+def png(figure: Figure, width: Width, scale: float = 1.0) -> bytes:
+    """The figure as a PNG of its sheet's size times `scale`."""
+    sheet = figure.sheets[width]
+    pen = Pen(sheet.width, sheet.height, scale)
+    draw_figure(pen, figure, sheet)
+    return encoded(pen.image, figure.scale)
+
+
+def preview(figure: Figure, title: str, sentence: str) -> bytes:
+    """The picture a pasted link shows, 1200 × 630: the figure under a title and what it says."""
+    sheet = figure.sheets["wide"]
+    head, foot = 92, 538
+    scale = foot / sheet.height
+    pen = Pen(1200, 630, 1.0)
+    inner = Pen(sheet.width, sheet.height, scale)
+    draw_figure(inner, figure, sheet)
+    pen.image.paste(inner.image, ((1200 - inner.image.width) // 2, head))
+    pen.text(56, 20, title, 30, INK)
+    pen.text(56, 62, sentence, 17)
+    return encoded(pen.image, figure.scale)
+
+
+def encoded(image: Image.Image, scale: ColourScale) -> bytes:
+    """The image as PNG bytes, with a palette: a quarter of the size of full colour."""
+    out = io.BytesIO()
+    image.quantize(palette=palette(scale), dither=Image.Dither.NONE).save(out, "PNG")
+    return out.getvalue()
+
+
+@cache
+def palette(scale: ColourScale) -> Image.Image:
+    """The shades of the scale, and of each ink on its way to black."""
+    inks = [rgb_of(ink) for ink in (INK, FAINT_INK, GRID, *LINE_COLOURS)]
+    faded = [
+        [round(part * share) for part in ink] for ink in inks for share in (1, 0.75, 0.5, 0.25)
+    ]
+    colours = [*shades(scale).tolist(), list(rgb_of(NIGHT)), *faded]
+    image = Image.new("P", (1, 1))
+    image.putpalette([part for colour in colours for part in colour])
+    return image
+
+
+def draw_figure(pen: Pen, figure: Figure, sheet: Sheet) -> None:
+    """Every panel and the colour scale."""
+    for panel in figure.panels:
+        box = sheet.places[panel.name]
+        pen.draw.rectangle(pen.box(box), fill=ROAD)
+        pen.text(box.left, box.top - 6, panel.title, 14, INK, anchor="ls")
+        if isinstance(panel, Map):
+            draw_map(pen, panel, figure, box)
+        else:
+            draw_curves(pen, panel, figure, box)
+        draw_time_axis(pen, figure, box, panel.name in sheet.labelled)
+    draw_scale(pen, figure.scale, sheet)
+
+
+def draw_map(pen: Pen, panel: Map, figure: Figure, box: Box) -> None:
+    """One map: each pixel takes the colour of the step and the unit it lies in."""
+    left, top, right, bottom = pen.box(box)
+    columns = columns_at(figure, right - left)
+    rows = (np.arange(bottom - top) * len(panel.units)) // max(bottom - top, 1)
+    colours = shades(figure.scale)[shade_numbers(panel.log10[:, panel.units], figure.scale)]
+    pixels = colours.transpose(1, 0, 2)[::-1][rows][:, columns]
+    pen.image.paste(Image.fromarray(np.ascontiguousarray(pixels)), (left, top))
+    for row in ticks_between(0, len(panel.units) - 1, 6):
+        if row == int(row):
+            y = box.bottom - (row + 0.5) / len(panel.units) * (box.bottom - box.top)
+            pen.text(box.left - 6, y, str(panel.units[int(row)]), anchor="rm")
+    if figure.pinned_unit in panel.units:
+        row = int(np.flatnonzero(panel.units == figure.pinned_unit)[0])
+        height = (box.bottom - box.top) / len(panel.units)
+        outline = Box(
+            box.left, box.bottom - (row + 1) * height, box.right, box.bottom - row * height
+        )
+        pen.draw.rectangle(pen.box(outline), outline=INK)
+
+
+def columns_at(figure: Figure, width: int) -> NDArray[np.intp]:
+    """The step (its place among those drawn) in each column of pixels."""
+    left, right = figure.time.span()
+    share = (np.arange(width) + 0.5) / max(width, 1)
+    edges = figure.time.edges()
+    if figure.time.scale == "log":
+        at = -(left * (right / left) ** share)
+        edges = -edges
+    else:
+        at = left + (right - left) * share
+    return np.clip(np.searchsorted(edges, at, "right") - 1, 0, len(figure.time.steps) - 1)
+
+
+@cache
+def shades(scale: ColourScale) -> NDArray[np.uint8]:
+    """Colours (SHADES + 3, 3): the scale from floor to top, then below it, above it, and zero."""
+    values, colours = zip(*scale.stops(), strict=True)
+    rgb = np.array([rgb_of(colour) for colour in colours], dtype=np.float64)
+    at = np.linspace(scale.floor, TOP, SHADES)
+    mixed = [np.interp(at, values, rgb[:, channel]) for channel in range(3)]
+    beyond = [rgb_of(colour) for colour in (BELOW_SCALE, ABOVE_SCALE, ROAD)]
+    return np.concatenate([np.stack(mixed, 1).round(), beyond]).astype(np.uint8)
+
+
+def shade_numbers(log10: Floats, scale: ColourScale) -> NDArray[np.int64]:
+    """Which of `shades` each value takes."""
+    known = np.isfinite(log10)
+    share = (np.where(known, log10, 0.0) - scale.floor) / (TOP - scale.floor)
+    number = np.clip(share * (SHADES - 1), 0, SHADES - 1).round().astype(np.int64)
+    return np.where(
+        known, np.where(share < 0, SHADES, np.where(share > 1, SHADES + 1, number)), SHADES + 2
+    )
+
+
+def rgb_of(colour: str) -> tuple[int, int, int]:
+    """Red, green, blue of #rrggbb."""
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+
+
+def draw_curves(pen: Pen, panel: Curves, figure: Figure, box: Box) -> None:
+    """Curves with their grid, numbers and names."""
+    low, high = panel.span(figure.scale.floor)
+    height = box.bottom - box.top
+
+    def y_of(value: float) -> float:
+        return box.bottom - (value - low) / (high - low) * height
+
+    shown = (0, 0.5, 1) if panel.quantity == "share" else ticks_between(low, high, 7)
+    for value in shown:
+        pen.line([(box.left, y_of(value)), (box.right, y_of(value))], GRID)
+        if panel.quantity == "share" or value == 0:
+            label = f"{value:g}" if panel.quantity == "share" else "1"
+            pen.text(box.left - 6, y_of(value), label, anchor="rm")
+        else:
+            pen.power(box.left - 6, y_of(value), value)
+    xs = [box.left + x * (box.right - box.left) for x in shares_of_axis(figure)]
+    for line in panel.lines:
+        draw_line(pen, line, xs, y_of, box)
+    if panel.quantity == "log10":
+        draw_names(pen, panel, box)
+
+
+def shares_of_axis(figure: Figure) -> list[float]:
+    """Where each step lies between the axis's ends, 0 … 1."""
+    (left, right), at = figure.time.span(), figure.time.positions()
+    if figure.time.scale == "log":
+        return list(np.log(at / left) / np.log(right / left))
+    return list((at - left) / (right - left))
+
+
+def draw_line(
+    pen: Pen, line: Line, xs: list[float], y_of: Callable[[float], float], box: Box
+) -> None:
+    """One curve with its dashes, interrupted where it is not finite, cut at the panel's sides."""
+    finite = np.isfinite(line.values)
+    for first, last in runs(finite):
+        run = slice(first, last)
+        at = np.arange(max(xs[first], box.left), min(xs[last - 1], box.right) + 1)
+        ys = np.interp(at, xs[run], [y_of(float(value)) for value in line.values[run]])
+        for stretch in dashes(list(zip(at.tolist(), ys.tolist(), strict=True)), line):
+            pen.line(stretch, line.colour, line.width)
+
+
+def dashes(points: Points, line: Line) -> list[Points]:
+    """The points of a curve, one a pixel, cut into its dashes."""
+    dash, gap = DASHES[line.dash]
+    if not gap:
+        return [points]
+    cut = [points[n : n + dash] for n in range(0, len(points), dash + gap)]
+    return [stretch for stretch in cut if len(stretch) > 1]
+
+
+def runs(finite: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Where the stretches of true begin and end (half open)."""
+    borders = np.flatnonzero(np.diff(np.concatenate([[False], finite, [False]]).astype(np.int8)))
+    return [(int(first), int(last)) for first, last in borders.reshape(-1, 2)]
+
+
+def draw_names(pen: Pen, panel: Curves, box: Box) -> None:
+    """The legend: each named curve's stroke and name, in the lower right corner."""
+    named = [line for line in panel.lines if line.named]
+    for row, line in enumerate(named):
+        y = box.bottom - 18 - 19 * row
+        pen.text(box.right - 56, y, line.name, 12, anchor="lm")
+        across = [(box.right - 98 + n, y) for n in range(35)]
+        for stretch in dashes(across, line):
+            pen.line(stretch, line.colour, line.width)
+
+
+def draw_time_axis(pen: Pen, figure: Figure, box: Box, labelled: bool) -> None:
+    """Marks under a panel, with numbers and the axis's title where the sheet wants them."""
+    time, (left, right) = figure.time, figure.time.span()
+    if time.scale == "log":
+        marks = [float(lag) for lag in time.lags()]
+        places = [float(np.log(mark / left) / np.log(right / left)) for mark in marks]
+    else:
+        marks = [mark for mark in ticks_between(0, time.length, 6) if mark == int(mark)]
+        places = [(mark - left) / (right - left) for mark in marks]
+    for mark, place in zip(marks, places, strict=True):
+        x = box.left + place * (box.right - box.left)
+        pen.line([(x, box.bottom), (x, box.bottom + 4)], GRID)
+        if labelled:
+            pen.text(x, box.bottom + 7, f"{mark:g}", anchor="ma")
+    if labelled:
+        pen.text((box.left + box.right) / 2, box.bottom + 24, time.title(), anchor="ma")
+    if (step := figure.marked_step) is not None and step <= time.length:
+        at = step if time.scale == "linear" else max(time.length - step, 0.5)
+        place = (at - left) / (right - left)
+        if time.scale == "log":
+            place = float(np.log(at / left) / np.log(right / left))
+        x = box.left + place * (box.right - box.left)
+        pen.line([(x, box.top), (x, box.bottom)], INK)
+
+
+def draw_scale(pen: Pen, scale: ColourScale, sheet: Sheet) -> None:
+    """The colour scale with its powers of ten and the caps for what lies beyond its ends."""
+    box, colours = sheet.scale, shades(scale)
+    upright = box.bottom - box.top > box.right - box.left
+    left, top, right, bottom = pen.box(box)
+    length = bottom - top if upright else right - left
+    low, high = scale.floor - scale.beyond(), TOP + scale.beyond()
+    along = colours[shade_numbers(np.linspace(low, high, length), scale)]
+    bar = (
+        along[::-1, None].repeat(right - left, 1)
+        if upright
+        else along[None].repeat(bottom - top, 0)
+    )
+    pen.image.paste(Image.fromarray(np.ascontiguousarray(bar)), (left, top))
+    for value, label in scale.ticks() if upright else scale.ticks()[1:-1]:
+        share = (value - low) / (high - low)
+        y = box.bottom - share * (box.bottom - box.top) if upright else box.bottom + 12
+        x = box.right + 6 if upright else box.left + share * (box.right - box.left)
+        if not label.startswith("10"):
+            pen.text(x, y, label, anchor="lm" if upright else "mm")
+        else:
+            pen.power(x, y, value, "l" if upright else "m")

@@ -1,0 +1,79 @@
+"""The state of a page: one experiment under one view, as its form, its links and its script see it.
+
+The template and the answer to a drag share it, so a page that was opened and a page that was
+dragged there are the same.
+"""
+
+from typing import Any, NamedTuple
+
+from app.knobs import Experiment, View
+from app.links import plain, write
+
+
+class Preset(NamedTuple):
+    """A well-known setting of weights and biases; sizes, input and seed stay as they are."""
+
+    name: str
+    meaning: str
+    knobs: dict[str, Any]
+
+
+# What a preset does not name goes back to its default.
+SET_BY_PRESETS = ("b_i", "b_f", "b_g", "b_o", "init", "chrono", "gain")
+
+PRESETS = (
+    Preset("Keras", "Glorot and orthogonal weights, forget bias 1", {}),
+    Preset(
+        "PyTorch", "all weights and biases uniform, no forget bias", {"init": "pytorch", "b_f": 0.0}
+    ),
+    Preset(
+        "Chrono",
+        "forget biases drawn for memories as long as the sequence",
+        {"chrono": None, "b_f": 0.0},
+    ),
+    Preset("Forget bias 5", "gates that stay almost open", {"b_f": 5.0}),
+    Preset("No recurrence", "recurrent gain 0: only the carry is left", {"gain": 0.0}),
+)
+
+
+def state(experiment: Experiment, view: View) -> dict[str, Any]:
+    """What the page knows beside the figure: link, values of the form, presets, files."""
+    query, shown = write(experiment), write(experiment, view)
+    return {
+        "link": address("/", shown),
+        "query": shown,
+        "values": {key: plain(value) for key, value in [*experiment, *view]},
+        "unused": sorted(experiment.unused()),
+        "presets": {
+            preset.name: address("/", preset_query(preset, experiment, view)) for preset in PRESETS
+        },
+        "another_seed": address("/", write(next_seed(experiment), view)),
+        "files": {
+            name: address(path, query)
+            for name, path in (
+                ("JSON", "/api/highway"),
+                ("CSV", "/api/highway.csv"),
+                ("NPZ", "/api/highway.npz"),
+                ("weights", "/api/weights.safetensors"),
+            )
+        }
+        | {"picture": address("/picture/highway-wide.png", shown)},
+    }
+
+
+def preset_query(preset: Preset, experiment: Experiment, view: View) -> str:
+    """The canonical query of an experiment under a preset."""
+    knobs = {key: Experiment.model_fields[key].default for key in SET_BY_PRESETS} | preset.knobs
+    if "chrono" in preset.knobs:
+        knobs["chrono"] = max(3, experiment.T)
+    return write(experiment.model_copy(update=knobs), view)
+
+
+def next_seed(experiment: Experiment) -> Experiment:
+    """The same experiment with other draws."""
+    return experiment.model_copy(update={"seed": (experiment.seed + 1) % 2**32})
+
+
+def address(path: str, query: str) -> str:
+    """A path with its query, where there is one."""
+    return f"{path}?{query}" if query else path
