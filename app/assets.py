@@ -8,6 +8,7 @@ import hashlib
 import mimetypes
 from dataclasses import dataclass
 from functools import cache
+from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
 
@@ -28,8 +29,7 @@ class Asset:
     bodies: dict[str, bytes]  # "identity" and ENCODINGS
 
 
-@cache
-def assets() -> dict[str, Asset]:
+def sources() -> dict[str, bytes]:
     """Every file of ``static/`` by its path there, and plotly.js out of the plotly package."""
     found = {
         path.relative_to(STATIC).as_posix(): path.read_bytes()
@@ -37,19 +37,24 @@ def assets() -> dict[str, Asset]:
         if path.is_file()
     }
     found[PLOTLY] = files("plotly").joinpath("package_data", "plotly.min.js").read_bytes()
-    return {name: asset(name, body) for name, body in found.items()}
+    return found
+
+
+@cache
+def assets() -> dict[str, Asset]:
+    """Every file with its compressed forms."""
+    return {name: asset(name, body) for name, body in sources().items()}
 
 
 @cache
 def build() -> str:
     """A name for this very set of files and code: it changes when any answer could."""
     digest = hashlib.sha256()
-    sources = [
-        path
-        for folder in ("app", "lstm_engine", "templates")
-        for path in (TOP / folder).rglob("*.*")
-    ]
-    for path in sorted(path for path in sources if path.suffix in (".py", ".html")):
+    for library in ("numpy", "orjson", "pillow", "plotly"):
+        digest.update(f"{library} {metadata.version(library)}\n".encode())
+    folders = ("app", "lstm_engine", "templates")
+    code = [path for folder in folders for path in (TOP / folder).rglob("*.*")]
+    for path in sorted(path for path in code if path.suffix in (".py", ".html")):
         digest.update(path.read_bytes())
     for name, file in assets().items():
         digest.update(name.encode() + file.bodies["identity"])
@@ -87,8 +92,7 @@ def compressed(body: bytes, encoding: str) -> bytes:
 def compress_ahead() -> None:
     """Compress the large files as small as they get and keep them in ``build/``."""
     BUILD.mkdir(exist_ok=True)
-    for file in assets().values():
-        body = file.bodies["identity"]
+    for body in sources().values():
         name = hashlib.sha256(body).hexdigest()[:16]
         if len(body) < 2**18 or (BUILD / f"{name}.gzip").exists():
             continue

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.floating]
-Width = Literal["wide", "narrow"]
+Dash = Literal["solid", "dash", "dot"]
+Width = Literal["wide", "narrow", "preview"]
 
 NIGHT, ROAD, INK, FAINT_INK, GRID = "#0b0d12", "#000000", "#e8e6e1", "#a9aeb8", "#2a2f3a"
 
@@ -31,8 +32,12 @@ SCALE = (
     (3.0, "#12b5c9"),
 )
 TOP = SCALE[-1][0]
-BELOW_SCALE, ABOVE_SCALE = "#2b2e35", "#2f6bff"
+ABOVE_SCALE = "#2f6bff"
+# Below the scale all is dark, so it is hatched: lines of this colour, this many pixels apart.
+HATCH, HATCH_PIXELS = "#2b2f37", 7
 EXACT, DIRECT, DETOURS, RNN = LINE_COLOURS = ("#ffb454", "#ff6f61", "#c792ea", "#7aa2f7")
+DASHES: dict[Dash, tuple[int, int]] = {"solid": (1, 0), "dash": (9, 5), "dot": (2, 8)}  # on, off
+LEAST_PIXELS_OF_A_WORD = 25
 CAP = 0.05  # each colour beyond the scale's ends takes this share of its bar
 
 
@@ -47,13 +52,15 @@ class ColourScale:
         stretch = self.floor / SCALE[0][0]
         return [(at * stretch if at < 0 else at, colour) for at, colour in SCALE]
 
-    def ticks(self) -> list[tuple[float, str]]:
-        """(log10, label) of the marks beside the scale; its caps are marked by words."""
+    def ticks(self, length: float) -> list[tuple[float, str]]:
+        """(log10, label) of the marks beside a bar of `length` pixels; words mark long caps."""
         quarter = self.floor / 4
         marks = [(n * quarter, ten_to(n * quarter)) for n in (4, 3, 2, 1)]
+        marks += [(0.0, "1 kept"), (TOP, ten_to(TOP))]
+        if length * CAP < LEAST_PIXELS_OF_A_WORD:
+            return marks
         beyond = self.beyond() / 2
-        ends = [(self.floor - beyond, "below"), (TOP + beyond, "above")]
-        return [ends[0], *marks, (0.0, "1 kept"), (TOP, ten_to(TOP)), ends[1]]
+        return [(self.floor - beyond, "below"), *marks, (TOP + beyond, "above")]
 
     def beyond(self) -> float:
         """How long each cap is, in powers of ten as the bar draws them."""
@@ -122,7 +129,7 @@ class Line:
     name: str
     values: Floats
     colour: str
-    dash: Literal["solid", "dash", "dot"] = "solid"
+    dash: Dash = "solid"
     width: float = 2.0
     named: bool = True
 
@@ -193,6 +200,11 @@ def ten_to(power: float) -> str:
     """A power of ten as one writes it: 10⁻¹², with a decimal where it has one."""
     text = f"{power:.1f}".removesuffix(".0").replace(".", "·")
     return "10" + text.translate(SUPERSCRIPTS)
+
+
+def power_label(log10: float) -> str:
+    """A mark on an axis of powers of ten."""
+    return ten_to(log10) if log10 else "1"
 
 
 def ticks_between(low: float, high: float, most: int) -> Sequence[float]:

@@ -182,7 +182,7 @@ class Experiment(BaseModel):
             description="your own numbers for the signal series: one step a number",
         ),
         Control("Input", "Your numbers"),
-    ] = (1, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144)
+    ] = (1.0, 1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 21.0, 34.0, 55.0, 89.0, 144.0)
     amplitude: Annotated[
         Finite,
         Field(ge=0, le=100, description="multiplies the signal"),
@@ -336,6 +336,7 @@ FIELDS: dict[str, FieldInfo] = {**Experiment.model_fields, **View.model_fields}
 HIDEABLE = (*(key for key in FIELDS if control(key)), "presets", "reading")
 ALLOWED_IN_WORDS = {
     "v": f"{LINK_VERSION}, the only link version there is",
+    "cell": f"{choice(BUILT_CELLS)} (the other names are those of cells that come later)",
     "chrono": "0 (off) or a whole number from 3 to 100000",
     "hide": "names of controls with commas between them, out of " + ", ".join(HIDEABLE),
 }

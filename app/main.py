@@ -1,12 +1,13 @@
 """The app: routes, security headers, limits, and what a wrong request is told."""
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 
 import orjson
 from fastapi import FastAPI, Request, Response
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -36,22 +37,36 @@ SECURITY_HEADERS = {
 log = logging.getLogger("uvicorn.error")
 
 
-class HeadAsGet:
-    """Answers HEAD as GET would, without the body."""
+class Door:
+    """What every request passes: addresses too long are refused, HEAD is answered as GET would be
+    but without the body, and every answer carries the security headers."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "HEAD":
+        if scope["type"] != "http":
             return await self.app(scope, receive, send)
+        head = scope["method"] == "HEAD"
 
-        async def without_body(message: Message) -> None:
-            if message["type"] == "http.response.body":
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(SECURITY_HEADERS)
+            elif head and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
             await send(message)
 
-        return await self.app({**scope, "method": "GET"}, receive, without_body)
+        length = len(scope["raw_path"]) + len(scope["query_string"])
+        if length > LONGEST_ADDRESS:
+            return await too_long(scope, length)(scope, receive, guarded)
+        return await self.app({**scope, "method": "GET"} if head else scope, receive, guarded)
+
+
+def too_long(scope: Scope, length: int) -> Response:
+    """The refusal of an address of `length` characters."""
+    detail = f"This address has {length} characters; {LONGEST_ADDRESS} are the limit."
+    problem = Problem(HTTPStatus.REQUEST_URI_TOO_LONG, "Address too long", detail)
+    return refusal(Request(scope), problem)
 
 
 def create_app(chosen: Settings | None = None) -> FastAPI:
@@ -82,8 +97,7 @@ def create_app(chosen: Settings | None = None) -> FastAPI:
     app.add_exception_handler(Problem, problem_answer)
     app.add_exception_handler(HTTPException, http_answer)
     app.add_exception_handler(Exception, unforeseen_answer)
-    app.middleware("http")(guarded)
-    app.add_middleware(HeadAsGet)
+    app.add_middleware(Door)
     return app
 
 
@@ -97,19 +111,6 @@ async def readyz(request: Request) -> Response:
     ready = hasattr(request.app.state, "compute")
     body = orjson.dumps({"status": "ready" if ready else "starting"})
     return Response(body, 200 if ready else 503, media_type="application/json")
-
-
-async def guarded(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
-    """Refuse addresses that are too long; put the security headers on every answer."""
-    length = len(request.scope["raw_path"]) + len(request.scope["query_string"])
-    if length > LONGEST_ADDRESS:
-        detail = f"This address has {length} characters; {LONGEST_ADDRESS} are the limit."
-        too_long = Problem(HTTPStatus.REQUEST_URI_TOO_LONG, "Address too long", detail)
-        response = refusal(request, too_long)
-    else:
-        response = await go_on(request)
-    response.headers.update(SECURITY_HEADERS)
-    return response
 
 
 def problem_answer(request: Request, problem: Exception) -> Response:

@@ -1,6 +1,7 @@
 """A figure as a PNG, drawn without a browser: first pictures of pages and previews of links."""
 
 import io
+import re
 from collections.abc import Callable
 from functools import cache
 
@@ -10,9 +11,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from app.figure import (
     ABOVE_SCALE,
-    BELOW_SCALE,
+    DASHES,
     FAINT_INK,
     GRID,
+    HATCH,
+    HATCH_PIXELS,
     INK,
     LINE_COLOURS,
     NIGHT,
@@ -27,20 +30,24 @@ from app.figure import (
     Map,
     Sheet,
     Width,
+    power_label,
     ticks_between,
 )
 
 Points = list[tuple[float, float]]
 
+RAISED = "⁻⁰¹²³⁴⁵⁶⁷⁸⁹·"
+PLAIN = str.maketrans(RAISED, "-0123456789.")
+
 SHADES = 200  # of the scale; with those of ink, fewer than the 256 of a palette
-DASHES = {"solid": (1, 0), "dash": (9, 5), "dot": (2, 4)}
+BRIGHT, DARK, LINES = SHADES, SHADES + 1, SHADES + 2
 
 
 class Pen:
     """A sheet to draw on, in the sheet's own pixels whatever the picture's resolution.
 
-    It writes in Pillow's own font, so that no font of the machine is needed; that has neither
-    superscripts nor a true minus sign, so `power` raises plain digits.
+    It writes in Pillow's own font, so that no font of the machine is needed; that has no
+    superscripts, so exponents are plain digits, raised.
     """
 
     def __init__(self, width: int, height: int, scale: float) -> None:
@@ -68,20 +75,45 @@ class Pen:
         size: float = 12,
         ink: str = FAINT_INK,
         anchor: str = "la",
-    ) -> float:
-        """Text at a point; its width, in the sheet's pixels."""
-        font = letters(round(size * self.scale))
-        self.draw.text((x * self.scale, y * self.scale), text, ink, font, anchor)
-        return float(font.getlength(text)) / self.scale
+    ) -> None:
+        """Text at a point, which is its left, middle or right end (l, m, r), exponents raised."""
+        left = x - self.width(text, size) * {"l": 0.0, "m": 0.5, "r": 1.0}[anchor[0]]
+        for part, part_size, raised in parts(text, size):
+            font = letters(round(part_size * self.scale))
+            # Aligned by their tops, smaller letters stand high already.
+            up = raised * (0.15 if anchor[1] == "a" else 1.0)
+            place = (left * self.scale, (y - up) * self.scale)
+            self.draw.text(place, part, ink, font, "l" + anchor[1])
+            left += self.width(part, part_size)
 
-    def power(self, x: float, y: float, power: float, anchor: str = "r", size: float = 12) -> None:
-        """Ten to a power, its exponent raised; the right or left end, or the middle, is at x."""
-        exponent = f"{power:.1f}".removesuffix(".0")
-        base, raised = letters(round(size * self.scale)), letters(round(size * 0.75 * self.scale))
-        whole = (base.getlength("10") + raised.getlength(exponent)) / self.scale
-        left = x - whole * {"l": 0.0, "m": 0.5, "r": 1.0}[anchor]
-        after = left + self.text(left, y, "10", size, anchor="lm")
-        self.text(after, y - size * 0.35, exponent, size * 0.75, anchor="lm")
+    def width(self, text: str, size: float) -> float:
+        """The width of a text, in the sheet's pixels."""
+        pieces = parts(text, size)
+        return (
+            sum(letters(round(s * self.scale)).getlength(part) for part, s, _ in pieces)
+            / self.scale
+        )
+
+    def sentence(self, x: float, y: float, text: str, size: float, width: float) -> None:
+        """A sentence broken into lines no longer than `width`."""
+        line = ""
+        for word in text.split(" "):
+            if self.width(f"{line} {word}", size) > width:
+                self.text(x, y, line.strip(), size)
+                line, y = "", y + size * 1.4
+            line += " " + word
+        self.text(x, y, line.strip(), size)
+
+
+def parts(text: str, size: float) -> list[tuple[str, float, float]]:
+    """Text in parts of what the font has: the part, its size, how far it is raised."""
+    plain = text.replace("×", "x").replace("\N{NO-BREAK SPACE}", " ")
+    pieces = re.split(f"([{RAISED}]+)", plain)
+    return [
+        (piece.translate(PLAIN), size * 0.75, size * 0.32) if raised else (piece, size, 0.0)
+        for raised, piece in ((n % 2, piece) for n, piece in enumerate(pieces))
+        if piece
+    ]
 
 
 @cache
@@ -101,16 +133,12 @@ def png(figure: Figure, width: Width, scale: float = 1.0) -> bytes:
 
 
 def preview(figure: Figure, title: str, sentence: str) -> bytes:
-    """The picture a pasted link shows, 1200 × 630: the figure under a title and what it says."""
-    sheet = figure.sheets["wide"]
-    head, foot = 92, 538
-    scale = foot / sheet.height
-    pen = Pen(1200, 630, 1.0)
-    inner = Pen(sheet.width, sheet.height, scale)
-    draw_figure(inner, figure, sheet)
-    pen.image.paste(inner.image, ((1200 - inner.image.width) // 2, head))
-    pen.text(56, 20, title, 30, INK)
-    pen.text(56, 62, sentence, 17)
+    """The picture a pasted link shows, 1200 × 630: a title, what is to be seen, the figure."""
+    sheet = figure.sheets["preview"]
+    pen = Pen(sheet.width, sheet.height, 1.0)
+    pen.text(56, 18, title, 28, INK)
+    pen.sentence(56, 58, sentence, 18, sheet.width - 112)
+    draw_figure(pen, figure, sheet)
     return encoded(pen.image, figure.scale)
 
 
@@ -137,6 +165,8 @@ def palette(scale: ColourScale) -> Image.Image:
 def draw_figure(pen: Pen, figure: Figure, sheet: Sheet) -> None:
     """Every panel and the colour scale."""
     for panel in figure.panels:
+        if panel.name not in sheet.places:
+            continue
         box = sheet.places[panel.name]
         pen.draw.rectangle(pen.box(box), fill=ROAD)
         pen.text(box.left, box.top - 6, panel.title, 14, INK, anchor="ls")
@@ -153,9 +183,8 @@ def draw_map(pen: Pen, panel: Map, figure: Figure, box: Box) -> None:
     left, top, right, bottom = pen.box(box)
     columns = columns_at(figure, right - left)
     rows = (np.arange(bottom - top) * len(panel.units)) // max(bottom - top, 1)
-    colours = shades(figure.scale)[shade_numbers(panel.log10[:, panel.units], figure.scale)]
-    pixels = colours.transpose(1, 0, 2)[::-1][rows][:, columns]
-    pen.image.paste(Image.fromarray(np.ascontiguousarray(pixels)), (left, top))
+    numbers = shade_numbers(panel.log10[:, panel.units], figure.scale).T[::-1]
+    paint(pen, numbers[rows][:, columns], figure.scale, left, top)
     for row in ticks_between(0, len(panel.units) - 1, 6):
         if row == int(row):
             y = box.bottom - (row + 0.5) / len(panel.units) * (box.bottom - box.top)
@@ -184,23 +213,28 @@ def columns_at(figure: Figure, width: int) -> NDArray[np.intp]:
 
 @cache
 def shades(scale: ColourScale) -> NDArray[np.uint8]:
-    """Colours (SHADES + 3, 3): the scale from floor to top, then below it, above it, and zero."""
+    """Colours (SHADES + 3, 3): the scale from floor to top, above it, below it, hatching."""
     values, colours = zip(*scale.stops(), strict=True)
     rgb = np.array([rgb_of(colour) for colour in colours], dtype=np.float64)
     at = np.linspace(scale.floor, TOP, SHADES)
     mixed = [np.interp(at, values, rgb[:, channel]) for channel in range(3)]
-    beyond = [rgb_of(colour) for colour in (BELOW_SCALE, ABOVE_SCALE, ROAD)]
+    beyond = [rgb_of(colour) for colour in (ABOVE_SCALE, ROAD, HATCH)]
     return np.concatenate([np.stack(mixed, 1).round(), beyond]).astype(np.uint8)
 
 
 def shade_numbers(log10: Floats, scale: ColourScale) -> NDArray[np.int64]:
     """Which of `shades` each value takes."""
-    known = np.isfinite(log10)
-    share = (np.where(known, log10, 0.0) - scale.floor) / (TOP - scale.floor)
+    share = (log10 - scale.floor) / (TOP - scale.floor)
     number = np.clip(share * (SHADES - 1), 0, SHADES - 1).round().astype(np.int64)
-    return np.where(
-        known, np.where(share < 0, SHADES, np.where(share > 1, SHADES + 1, number)), SHADES + 2
-    )
+    return np.where(share < 0, DARK, np.where(share > 1, BRIGHT, number))
+
+
+def paint(pen: Pen, numbers: NDArray[np.int64], scale: ColourScale, left: int, top: int) -> None:
+    """Put shades on the picture, one a pixel, hatched where they lie below the scale."""
+    rows, columns = np.indices(numbers.shape)
+    hatched = (rows + columns) % round(HATCH_PIXELS * pen.scale) < pen.scale
+    numbers = np.where((numbers == DARK) & hatched, LINES, numbers)
+    pen.image.paste(Image.fromarray(np.ascontiguousarray(shades(scale)[numbers])), (left, top))
 
 
 def rgb_of(colour: str) -> tuple[int, int, int]:
@@ -219,11 +253,8 @@ def draw_curves(pen: Pen, panel: Curves, figure: Figure, box: Box) -> None:
     shown = (0, 0.5, 1) if panel.quantity == "share" else ticks_between(low, high, 7)
     for value in shown:
         pen.line([(box.left, y_of(value)), (box.right, y_of(value))], GRID)
-        if panel.quantity == "share" or value == 0:
-            label = f"{value:g}" if panel.quantity == "share" else "1"
-            pen.text(box.left - 6, y_of(value), label, anchor="rm")
-        else:
-            pen.power(box.left - 6, y_of(value), value)
+        label = f"{value:g}" if panel.quantity == "share" else power_label(value)
+        pen.text(box.left - 6, y_of(value), label, anchor="rm")
     xs = [box.left + x * (box.right - box.left) for x in shares_of_axis(figure)]
     for line in panel.lines:
         draw_line(pen, line, xs, y_of, box)
@@ -305,23 +336,20 @@ def draw_time_axis(pen: Pen, figure: Figure, box: Box, labelled: bool) -> None:
 
 def draw_scale(pen: Pen, scale: ColourScale, sheet: Sheet) -> None:
     """The colour scale with its powers of ten and the caps for what lies beyond its ends."""
-    box, colours = sheet.scale, shades(scale)
+    box = sheet.scale
     upright = box.bottom - box.top > box.right - box.left
     left, top, right, bottom = pen.box(box)
     length = bottom - top if upright else right - left
     low, high = scale.floor - scale.beyond(), TOP + scale.beyond()
-    along = colours[shade_numbers(np.linspace(low, high, length), scale)]
+    along = shade_numbers(np.linspace(low, high, length), scale)
     bar = (
         along[::-1, None].repeat(right - left, 1)
         if upright
         else along[None].repeat(bottom - top, 0)
     )
-    pen.image.paste(Image.fromarray(np.ascontiguousarray(bar)), (left, top))
-    for value, label in scale.ticks() if upright else scale.ticks()[1:-1]:
+    paint(pen, bar, scale, left, top)
+    for value, label in scale.ticks(max(box.bottom - box.top, box.right - box.left)):
         share = (value - low) / (high - low)
         y = box.bottom - share * (box.bottom - box.top) if upright else box.bottom + 12
         x = box.right + 6 if upright else box.left + share * (box.right - box.left)
-        if not label.startswith("10"):
-            pen.text(x, y, label, anchor="lm" if upright else "mm")
-        else:
-            pen.power(x, y, value, "l" if upright else "m")
+        pen.text(x, y, label, anchor="lm" if upright else "mm")

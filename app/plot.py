@@ -1,15 +1,19 @@
 """A figure as a Plotly figure: what the page draws and what is exported."""
 
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import plotly.graph_objects as go
 
 from app.figure import (
     ABOVE_SCALE,
-    BELOW_SCALE,
+    CAP,
+    DASHES,
     FAINT_INK,
     GRID,
+    HATCH,
+    HATCH_PIXELS,
     INK,
     NIGHT,
     ROAD,
@@ -24,7 +28,7 @@ from app.figure import (
     Sheet,
     TimeAxis,
     Width,
-    ten_to,
+    power_label,
     ticks_between,
 )
 
@@ -75,6 +79,8 @@ def layout(figure: Figure, width: Width) -> dict[str, Any]:
         if isinstance(panel, Curves) and panel.quantity == "log10":
             whole["legend"] = legend(box, sheet)
     whole["shapes"] = marks(figure)
+    maps = [sheet.places[panel.name] for panel in figure.panels if isinstance(panel, Map)]
+    whole["images"] = [hatching(box, sheet) for box in [*maps, dark_end(sheet.scale)]]
     return whole
 
 
@@ -98,17 +104,17 @@ def heatmap(panel: Map, time: TimeAxis, number: int) -> dict[str, Any]:
 
 def scatter(line: Line, time: TimeAxis, number: int) -> dict[str, Any]:
     """One curve."""
-    values = np.where(np.isfinite(line.values), line.values, np.nan)
+    on, off = DASHES[line.dash]
+    dash = f"{on}px,{off}px" if off else "solid"
     return {
         "type": "scatter",
-        "mode": "lines" if len(values) > 1 else "markers",
+        "mode": "lines" if len(line.values) > 1 else "markers",
         "name": line.name,
         "x": time.positions(),
-        # Not typed: a gap in a typed array would be drawn as a line to nowhere.
-        "y": [None if np.isnan(value) else round(float(value), 6) for value in values],
+        "y": float32(line.values),
         "xaxis": axis_name("x", number),
         "yaxis": axis_name("y", number),
-        "line": {"color": line.colour, "width": line.width, "dash": line.dash},
+        "line": {"color": line.colour, "width": line.width, "dash": dash},
         "hoverinfo": "none",
         "connectgaps": False,
         "showlegend": line.named,
@@ -200,7 +206,7 @@ def value_axis(panel: Curves, figure: Figure, sheet: Sheet, number: int) -> dict
     shown = ticks_between(low, high, 7)
     return axis | {
         "tickvals": shown,
-        "ticktext": [ten_to(value) if value else "1" for value in shown],
+        "ticktext": [power_label(value) for value in shown],
     }
 
 
@@ -233,12 +239,45 @@ def legend(box: Box, sheet: Sheet) -> dict[str, Any]:
     }
 
 
+def hatching(box: Box, sheet: Sheet) -> dict[str, Any]:
+    """What shows through a map where a value lies below the scale, or is zero."""
+    width, height = box.right - box.left, box.bottom - box.top
+    lines = " ".join(
+        f"M{x} {height:g}l{height:g} -{height:g}"
+        for x in range(-int(height), int(width), HATCH_PIXELS)
+    )
+    svg = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" '
+        f'preserveAspectRatio="none"><path d="{lines}" stroke="{HATCH}"/></svg>'
+    )
+    return {
+        "source": "data:image/svg+xml," + quote(svg),
+        "xref": "paper",
+        "yref": "paper",
+        "x": box.left / sheet.width,
+        "y": 1 - box.top / sheet.height,
+        "sizex": width / sheet.width,
+        "sizey": height / sheet.height,
+        "sizing": "stretch",
+        "layer": "below",
+    }
+
+
+def dark_end(scale: Box) -> Box:
+    """The cap at the dark end of the bar: its foot, or its left."""
+    if scale.bottom - scale.top > scale.right - scale.left:
+        cap = (scale.bottom - scale.top) * CAP / (1 + 2 * CAP)
+        return Box(scale.left, scale.bottom - cap, scale.right, scale.bottom)
+    cap = (scale.right - scale.left) * CAP / (1 + 2 * CAP)
+    return Box(scale.left, scale.top, scale.left + cap, scale.bottom)
+
+
 def coloraxis(scale: ColourScale, sheet: Sheet, width: Width) -> dict[str, Any]:
     """The one scale of all maps. What lies beyond an end takes the colour of that end's cap."""
     low, high = scale.floor - scale.beyond(), TOP + scale.beyond()
     stops = [((value - low) / (high - low), colour) for value, colour in scale.stops()]
     box = sheet.scale
-    marks = scale.ticks() if width == "wide" else scale.ticks()[1:-1]
+    marks = scale.ticks(max(box.bottom - box.top, box.right - box.left))
     bar = {
         "tickangle": 0,
         "thickness": (box.right - box.left) if width == "wide" else (box.bottom - box.top),
@@ -261,8 +300,8 @@ def coloraxis(scale: ColourScale, sheet: Sheet, width: Width) -> dict[str, Any]:
         "cmin": low,
         "cmax": high,
         "colorscale": [
-            [0, BELOW_SCALE],
-            [stops[0][0], BELOW_SCALE],
+            [0, "rgba(0,0,0,0)"],
+            [stops[0][0], "rgba(0,0,0,0)"],
             *map(list, stops),
             [stops[-1][0], ABOVE_SCALE],
             [1, ABOVE_SCALE],

@@ -119,7 +119,7 @@ export class Figure {
       ? this.answer.data.filter((trace) => trace.type === "scatter" && trace.name !== "highway share" && !trace.name.includes("unit")).map((trace) => [trace.name, trace.y[column]]).reverse()
       : this.maps().map((trace) => [trace.name === "rnn" ? "RNN" : trace.name, trace.z[trace.meta.indexOf(unit)][column]]);
     const share = this.answer.data.find((trace) => trace.name === "highway share").y[column];
-    return [head, ...values.map(([name, value]) => `${name} ${powerOf(value)}`), `highway share ${share === null ? "none" : share.toPrecision(3)}`];
+    return [head, ...values.map(([name, value]) => `${name} ${powerOf(value)}`), `highway share ${Number.isNaN(share) ? "none" : Number(share.toPrecision(3))}`];
   }
 
   #tell(pointer, column, unit) {
@@ -143,7 +143,7 @@ const SUPERSCRIPTS = { "-": "⁻", ".": "·", 0: "⁰", 1: "¹", 2: "²", 3: "³
 
 // A base-10 logarithm as the number it is: 2.6 × 10⁻⁹.
 export function powerOf(log10) {
-  if (log10 === null || Number.isNaN(log10)) return "0";
+  if (Number.isNaN(log10)) return "0";
   if (log10 >= -3 && log10 < 4) return Number((10 ** log10).toPrecision(3)).toString();
   const power = Math.floor(log10);
   return `${(10 ** (log10 - power)).toFixed(1)} × 10${String(power).replace(/[-.0-9]/g, (digit) => SUPERSCRIPTS[digit])}`;

@@ -1,0 +1,85 @@
+"""Experiments for tests: any valid one, small enough to compute at once."""
+
+import math
+
+from hypothesis import strategies as st
+
+from app.knobs import BUILT_CELLS, FIELDS, LEAST_FEATURES, Experiment, View, bounds, choices, kind
+
+# One wrong value of every sort for every key that takes a number; the names are read in reports.
+NOT_A_NUMBER = {
+    "a word": "many",
+    "nan": "nan",
+    "NaN": "NaN",
+    "inf": "inf",
+    "-inf": "-inf",
+    "underscore": "1_0",
+    "plus sign": "%2B1",
+    "space before": "%201",
+    "space after": "1%20",
+    "form space": "+1",
+    "hexadecimal": "0x1",
+    "comma": "1,5",
+    "two points": "1.2.3",
+    "other digits": "%D9%A1",
+    "full width digit": "%EF%BC%91",
+    "empty": "",
+    "line end": "1%0A",
+    "nothing but a sign": "-",
+    "half an exponent": "1e",
+}
+NO_WHOLE_NUMBER = {"decimal": "64.0", "exponent": "1e1", "half": "1.5", "point": "5."}
+
+NUMBERS = [key for key in FIELDS if kind(key) in ("integer", "real")]
+INTEGERS = [key for key in FIELDS if kind(key) == "integer"]
+CHOICES = [key for key in FIELDS if kind(key) == "choice"]
+
+
+def reals(low: float, high: float) -> st.SearchStrategy[float]:
+    """Every float from `low` to `high`, the ends, −0 and tiny ones among them."""
+    edges = [low, high, -0.0 if low <= 0 else low, math.nextafter(high, low)]
+    return st.sampled_from(edges) | st.floats(low, high, allow_nan=False)
+
+
+def value_of(key: str) -> st.SearchStrategy[object]:
+    """Any value that a key takes by itself."""
+    if key == "v":
+        return st.just(1)
+    if key == "chrono":
+        return st.just(0) | st.integers(3, 100000)
+    if key == "cell":
+        return st.sampled_from(BUILT_CELLS)
+    if key == "hide":
+        return st.lists(st.sampled_from(("T", "b_f", "presets", "reading")), unique=True).map(tuple)
+    span = bounds(key)
+    match kind(key):
+        case "choice":
+            return st.sampled_from(choices(key))
+        case "text":
+            return st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
+        case "series":
+            any_number = st.floats(allow_nan=False, allow_infinity=False)
+            return st.lists(any_number, min_size=2, max_size=6).map(tuple)
+        case sort:
+            assert span is not None
+            low, high = span
+            found = st.integers(int(low), int(high)) if sort == "integer" else reals(low, high)
+            return found if FIELDS[key].default is not None else found | st.none()
+
+
+@st.composite
+def experiments(draw: st.DrawFn) -> Experiment:
+    """Any valid experiment; knobs are at their default half of the time."""
+    chosen = {
+        key: draw(value_of(key)) for key in Experiment.model_fields if key != "v" and draw(st.booleans())
+    }
+    least = LEAST_FEATURES.get(str(chosen.get("signal")), 1)
+    if int(str(chosen.get("D", 8))) < least:
+        chosen["D"] = least
+    return Experiment(**chosen)
+
+
+@st.composite
+def views(draw: st.DrawFn) -> View:
+    """Any valid view."""
+    return View(**{key: draw(value_of(key)) for key in View.model_fields if draw(st.booleans())})

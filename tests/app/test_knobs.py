@@ -1,0 +1,218 @@
+"""Knobs: every key is declared once, in full, and refuses what it cannot be."""
+
+import math
+
+import pytest
+from pydantic import ValidationError
+
+from app.knobs import (
+    BUILT_CELLS,
+    FIELDS,
+    HIDEABLE,
+    Experiment,
+    View,
+    allowed,
+    bounds,
+    choices,
+    control,
+    default,
+    integer_of,
+    kind,
+    names_of,
+    real_of,
+    series_of,
+)
+from tests.app.experiments import CHOICES, NUMBERS
+
+# The table of knobs that links were promised; a change here changes what links mean.
+PROMISED = {
+    "v": (1, (1, 1)),
+    "T": (100, (1, 20000)),
+    "H": (32, (1, 256)),
+    "D": (8, (1, 64)),
+    "cell": ("lstm", ("lstm", "lstm-1997", "peephole", "coupled", "gru", "minlstm", "mingru")),
+    "b_i": (0.0, (-20, 20)),
+    "b_f": (1.0, (-20, 20)),
+    "b_g": (0.0, (-20, 20)),
+    "b_o": (0.0, (-20, 20)),
+    "init": ("keras", ("keras", "pytorch", "normal")),
+    "chrono": (0, (0, 100000)),
+    "gain": (1.0, (0, 10)),
+    "rnn_gain": (1.0, (0, 10)),
+    "rnn_init": ("same", ("same", "identity")),
+    "act": ("tanh", ("tanh", "relu", "identity", "logistic")),
+    "signal": (
+        "noise",
+        ("noise", "zeros", "constant", "sine", "impulse", "adding", "copy", "text", "series"),
+    ),
+    "text": ("The quick brown fox jumps over the lazy dog.", (1, 1000)),
+    "series": ((1, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144), (2, 1000)),
+    "amplitude": (1.0, (0, 100)),
+    "seed": (0, (0, 4294967295)),
+}
+
+
+def test_knobs_stand_in_the_promised_order() -> None:
+    assert list(Experiment.model_fields) == list(PROMISED)
+
+
+@pytest.mark.parametrize("key", PROMISED)
+def test_defaults_and_ranges_are_the_promised_ones(key: str) -> None:
+    promised_default, promised_range = PROMISED[key]
+    assert default(key) == promised_default
+    assert (choices(key) if kind(key) == "choice" else bounds(key)) == promised_range
+
+
+def test_no_key_is_both_a_knob_and_a_view_key() -> None:
+    assert len(FIELDS) == len(Experiment.model_fields) + len(View.model_fields)
+
+
+@pytest.mark.parametrize("key", FIELDS)
+def test_every_key_says_what_it_means_and_what_it_takes(key: str) -> None:
+    assert FIELDS[key].description
+    assert allowed(key)
+    span = bounds(key)
+    if span and kind(key) != "names" and key != "v":
+        assert all(f"{end:g}" in allowed(key) or str(end) in allowed(key) for end in span)
+
+
+@pytest.mark.parametrize("key", [key for key in FIELDS if key not in ("v", "hide")])
+def test_every_key_but_version_and_hide_has_a_control(key: str) -> None:
+    found = control(key)
+    assert found is not None and found.label and found.group
+    assert key in HIDEABLE
+
+
+@pytest.mark.parametrize("key", [key for key in FIELDS if (c := control(key)) and c.slider])
+def test_sliders_stay_within_their_knobs_range(key: str) -> None:
+    found, span = control(key), bounds(key)
+    assert found is not None and found.slider is not None and span is not None
+    assert span[0] <= found.slider[0] < found.slider[1] <= span[1]
+    assert found.slider[0] <= default(key) <= found.slider[1]
+    assert found.scale == "linear" or found.slider[0] > 0
+    assert found.step > 0
+
+
+@pytest.mark.parametrize("key", NUMBERS)
+def test_both_ends_of_a_range_are_allowed_and_what_lies_beyond_is_not(key: str) -> None:
+    span = bounds(key)
+    assert span is not None
+    model = Experiment if key in Experiment.model_fields else View
+    others = {"signal": "noise"} if model is Experiment else {}
+    for end in span:
+        assert getattr(model(**others, **{key: end}), key) == end
+    for beyond in (span[0] - 1, span[1] + 1):
+        with pytest.raises(ValidationError):
+            model(**others, **{key: beyond})
+
+
+@pytest.mark.parametrize("key", CHOICES)
+def test_choices_are_exact_words(key: str) -> None:
+    model = Experiment if key in Experiment.model_fields else View
+    for name in choices(key):
+        if key == "cell" and name not in BUILT_CELLS:
+            continue
+        assert getattr(model(**{key: name}), key) == name
+        for other in (name.upper() + "X", f" {name}", f"{name} ", ""):
+            with pytest.raises(ValidationError):
+                model(**{key: other})
+
+
+@pytest.mark.parametrize("key", [*Experiment.model_fields, *View.model_fields])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_no_key_takes_what_is_not_finite(key: str, value: float) -> None:
+    model = Experiment if key in Experiment.model_fields else View
+    with pytest.raises(ValidationError):
+        model(**{key: value})
+
+
+@pytest.mark.parametrize("cell", [name for name in choices("cell") if name not in BUILT_CELLS])
+def test_a_cell_that_is_not_built_yet_is_refused_by_name(cell: str) -> None:
+    with pytest.raises(ValidationError, match="comes later; for now it must be"):
+        Experiment(cell=cell)
+
+
+@pytest.mark.parametrize("T_max", [1, 2])
+def test_chrono_is_off_or_at_least_three(T_max: int) -> None:
+    with pytest.raises(ValidationError, match="0 .off. or a whole number from 3"):
+        Experiment(chrono=T_max)
+    assert Experiment(chrono=0).chrono == 0
+    assert Experiment(chrono=3).chrono == 3
+
+
+@pytest.mark.parametrize(("signal", "least"), [("adding", 2), ("copy", 3)])
+def test_task_signals_need_room_for_their_channels(signal: str, least: int) -> None:
+    assert Experiment(signal=signal, D=least).D == least
+    with pytest.raises(ValidationError, match=f"at least {least} for signal={signal}"):
+        Experiment(signal=signal, D=least - 1)
+
+
+def test_a_text_and_a_series_set_the_sizes_they_decide() -> None:
+    assert Experiment(signal="text", text="añ😀", T=7, D=5).in_force().T == 3
+    assert Experiment(signal="text", text="añ😀", T=7, D=5).in_force().D == 5
+    series = Experiment(signal="series", series=(1.0, 2.0, 3.0, 4.0), T=7, D=5).in_force()
+    assert (series.T, series.D) == (4, 1)
+
+
+def test_words_and_numbers_without_their_signal_decide_nothing() -> None:
+    assert Experiment(text="other", series=(1.0, 2.0)).in_force() == Experiment()
+
+
+def test_in_force_is_reached_in_one_step() -> None:
+    for signal in choices("signal"):
+        once = Experiment(signal=signal, T=7, text="ab", series=(1.0, 2.0, 3.0)).in_force()
+        assert once.in_force() == once
+
+
+def test_experiments_and_views_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        Experiment().T = 5
+    with pytest.raises(ValidationError, match="frozen"):
+        View().lag = "log"
+
+
+def test_unknown_fields_are_refused() -> None:
+    with pytest.raises(ValidationError, match="Extra inputs"):
+        Experiment(tau=1)
+
+
+def test_hide_takes_only_controls_that_exist_each_once() -> None:
+    assert View(hide="b_f,presets,b_f").hide == ("b_f", "presets")
+    with pytest.raises(ValidationError, match="names of controls"):
+        View(hide="b_f,nonsense")
+
+
+@pytest.mark.parametrize(("text", "value"), [("7", 7), ("-3", -3), ("007", 7), ("-0", 0)])
+def test_integers_are_read_as_written(text: str, value: int) -> None:
+    assert integer_of(text) == value
+
+
+@pytest.mark.parametrize("text", ["9" * 21, "9" * 10_000, "1.0", "+1", "1_0", "", " 1", "١"])
+def test_what_is_no_integer_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="whole number"):
+        integer_of(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("1.5", 1.5), ("-2", -2.0), ("5.", 5.0), (".5", 0.5), ("1e-5", 1e-5), ("1E3", 1e3)],
+)
+def test_reals_are_read_in_decimal_and_exponent_form(text: str, value: float) -> None:
+    assert real_of(text) == value
+
+
+def test_minus_zero_is_zero() -> None:
+    assert math.copysign(1, float(str(real_of("-0")))) == 1.0
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "Infinity", "1_0.5", "+1", "1e+5", "", "1 ", "0x1p0"])
+def test_what_is_no_real_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="not a number"):
+        real_of(text)
+
+
+def test_lists_are_cut_at_commas() -> None:
+    assert series_of("1,-2.5,3e2") == (1.0, -2.5, 300.0)
+    assert names_of("b,a,b") == ("b", "a")
+    with pytest.raises(ValueError, match="not a number"):
+        series_of("1,,2")
