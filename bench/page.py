@@ -30,7 +30,7 @@ SHOWN = "const shown = () => new Promise((yes) => requestAnimationFrame(() => re
 FIRST_SIGHT = (
     SHOWN
     + """
-const first = (event, of) => new Promise((yes) => addEventListener(event, async ({ target }) => {
+const first = (event, of) => new Promise((yes) => document.addEventListener(event, async ({ target }) => {
   if (!target.matches?.(of)) return;
   await shown();
   yes(performance.now());

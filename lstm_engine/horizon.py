@@ -38,7 +38,7 @@ def time_constant(mean_log_f: Array) -> Array:
 def horizon(mean_log_f: Array, threshold: float = 1e-3) -> Array:
     """The largest lag, in whole steps, whose direct survival is at least `threshold` (≤ 1)."""
     steps = _steps(-float(np.log(threshold)), mean_log_f)
-    # f = 0.1 keeps exactly 1e-3 over 3 steps, but ln 1e-3 / ln 0.1 rounds to 2.9999999999999996.
+    # f = 0.9 keeps exactly 0.81 over 2 steps, but ln 0.81 / ln 0.9 rounds to 1.9999999999999998.
     return np.floor(steps * (1.0 + 1e-13))
 
 

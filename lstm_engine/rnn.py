@@ -57,6 +57,6 @@ def forward(weights: Weights, x: Array, act: str = "tanh") -> States:
 def pull_back(states: States, weights: Weights, t: int, dh: Array) -> Array:
     """One step back: from the gradient at h_t, shaped (…, H), to the one at h_{t−1}.
 
-        dh' = (dh⊙φ'(a_t)) W_hh
+    dh' = (dh⊙φ'(a_t)) W_hh
     """
     return np.asarray((dh * NONLINEARITIES[states.act].slope(states.a[t - 1])) @ weights.weight_hh)

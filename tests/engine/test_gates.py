@@ -34,7 +34,9 @@ EXACT = {
 def test_gate_is_exact_to_rounding(name: str, a: float) -> None:
     ours = getattr(gates, name)(np.array([a]))[0]
     theirs = exactly(EXACT[name], a)
-    assert ours == pytest.approx(theirs, rel=2e-15, abs=1e-300)
+    # Logarithms are only ever summed: near ln 1 their absolute error is what counts.
+    allowed = 1e-15 if name.startswith("log_") else 1e-300
+    assert ours == pytest.approx(theirs, rel=2e-15, abs=allowed)
 
 
 def test_slope_written_in_the_output_would_have_lost_its_digits() -> None:

@@ -38,6 +38,12 @@ def test_horizon_is_the_largest_lag_that_still_arrives() -> None:
         assert ((lag + 1) * log_f < np.log(threshold)).all()
 
 
+def test_a_threshold_met_exactly_counts_in_spite_of_rounding() -> None:
+    """ln 0.81 / ln 0.9 rounds to 1.9999999999999998."""
+    assert horizon.horizon(np.log([0.9]), 0.9**2)[0] == 2
+    assert horizon.horizon(np.log([0.3]), 0.3**4)[0] == 4
+
+
 def test_thresholds_are_the_smallest_normal_numbers() -> None:
     assert horizon.THRESHOLDS["float32"] == pytest.approx(np.finfo(np.float32).smallest_normal)
     assert horizon.THRESHOLDS["float16"] == pytest.approx(np.finfo(np.float16).smallest_normal)

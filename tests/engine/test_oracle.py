@@ -84,10 +84,14 @@ def test_every_entry_agrees_with_autodiff(number: int, tally: dict) -> None:
         oracle.rnn_map(e["rnn"], e["x"], e["act"]),
         oracle.rnn_map(oracle.nudged(e["rnn"]), e["x"], e["act"]),
     )
+    tally["experiments"] = tally.get("experiments", 0) + 1
     tally["rnn"] = tally.get("rnn", np.zeros(2)) + agreement(*rnn_maps)
 
 
 def test_few_entries_had_to_be_left_out(tally: dict) -> None:
+    if tally.get("experiments", 0) < 60:
+        pytest.skip("needs the sixty experiments above")
+    del tally["experiments"]
+    assert sum(compared for compared, _ in tally.values()) > 75_000
     for name, (compared, left_out) in tally.items():
         assert left_out < 0.1 * (compared + left_out), (name, compared, left_out)
-        print(name, compared, left_out)

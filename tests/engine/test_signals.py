@@ -27,7 +27,9 @@ def test_noise_is_standard_normal_and_a_longer_one_continues_it() -> None:
 
 def test_noise_is_that_of_the_first_release() -> None:
     drawn = draw("noise", T=3, D=2, seed=7)
-    np.testing.assert_allclose(drawn[[0, 2], [0, 1]], [1.2334044252685612, -0.5521562313736459], rtol=1e-12)
+    np.testing.assert_allclose(
+        drawn[[0, 2], [0, 1]], [1.2334044252685612, -0.5521562313736459], rtol=1e-12
+    )
 
 
 def test_zeros_constant_and_impulse() -> None:

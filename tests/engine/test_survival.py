@@ -109,7 +109,9 @@ def test_no_unit_is_a_false_zero_with_faint_recurrence(gain: float) -> None:
     states = lstm.forward(weights, draw_inputs("noise", 100, 2))
     steps = [0, 40, 99]
     survival = cell_survival(lstm, states, weights, steps)
-    expected = reference.cell_maps(states, weights, set(steps), digits=1200 if gain < 1e-99 else 500)
+    expected = reference.cell_maps(
+        states, weights, set(steps), digits=1200 if gain < 1e-99 else 500
+    )
     for row, t in enumerate(steps):
         for ours, theirs in zip(
             (survival.log10_direct, survival.log10_exact, survival.log10_detours),
