@@ -15,9 +15,9 @@ from app import picture, plot
 from app.figure import Width
 from app.knobs import Experiment, View
 from app.lenses import LENSES
-from app.lenses.highway import drawn
 from app.links import write
-from app.reading import Reading
+from app.networks import networks
+from app.reading import Reading, told, unit_told
 from app.state import address, state
 
 PIXELS_PER_POINT: dict[Width, float] = {"wide": 1.0, "narrow": 2.0}
@@ -76,7 +76,7 @@ def as_plot(lens: ModuleType, found: Any, view: View) -> bytes:
     drawn_wide = plot.plotly_figure(figure, "wide").to_dict()
     page = {
         "state": state(found.experiment, view),
-        "reading": lens.reading(found),
+        "reading": words(lens.reading(found)),
         "steps": figure.time.steps,
         "length": figure.time.length,
         "read": figure.time.read,
@@ -87,8 +87,17 @@ def as_plot(lens: ModuleType, found: Any, view: View) -> bytes:
 
 
 def as_reading(lens: ModuleType, found: Any, view: View) -> bytes:
-    """The reading alone."""
-    return orjson.dumps(lens.reading(found), default=listed)
+    """The reading alone, as the page shows it."""
+    return orjson.dumps(words(lens.reading(found)))
+
+
+def words(reading: Reading) -> dict[str, Any]:
+    """A reading with its facts as the page shows them: label, value, unit."""
+    return {
+        "headline": reading.headline,
+        "warnings": reading.warnings,
+        "facts": [(fact.label, told(fact), unit_told(fact)) for fact in reading.facts],
+    }
 
 
 def as_preview(lens: ModuleType, found: Any, view: View) -> bytes:
@@ -122,7 +131,7 @@ FORMS = {
 def tensors(experiment: Experiment) -> Answers:
     """Weights and inputs after every knob as safetensors, float64, named as torch names them."""
     start = perf_counter()
-    cell, rnn, inputs = drawn(experiment)
+    cell, rnn, inputs = networks(experiment)
     named = {
         f"{network}.{name}_l0": np.ascontiguousarray(array, dtype=np.float64)
         for network, layer in (("cell", cell), ("rnn", rnn))
@@ -147,15 +156,10 @@ def flat(value: Any, prefix: str = "") -> list[tuple[str, Any]]:
     if not isinstance(value, dict):
         if isinstance(value, tuple | list) and value and isinstance(value[0], dict):
             keys = value[0].keys()
-            return [(f"{prefix}_{key}", [as_float(item[key]) for item in value]) for key in keys]
+            return [(f"{prefix}_{key}", [item[key] for item in value]) for key in keys]
         return [(prefix, value)]
     return [
         pair
         for key, inner in value.items()
         for pair in flat(inner, f"{prefix}_{key}" if prefix else key)
     ]
-
-
-def as_float(value: Any) -> Any:
-    """None as nan, so that a list of numbers becomes an array of numbers."""
-    return float("nan") if value is None else value

@@ -2,16 +2,15 @@
 
 import asyncio
 import gzip
-import hashlib
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from app.assets import build
 from app.compute import Compute, Finished, admit
-from app.knobs import Experiment, View, bounds, choices, kind
+from app.headers import accepts, etag, has_already, server_timing
+from app.knobs import Experiment, View, bounds, choices, default, kind
 from app.lenses import LENSES
 from app.links import plain, read, write
 
@@ -49,6 +48,7 @@ def lens_endpoint(lens: str, form: str, *, with_view: bool) -> Endpoint:
             form,
             f"{lens} {form} {write(experiment, view)}",
             experiment,
+            view,
             lambda: compute_of(request).answer(lens, form, experiment, view),
         )
 
@@ -63,6 +63,7 @@ async def weights(request: Request) -> Response:
         "safetensors",
         f"weights {write(experiment)}",
         experiment,
+        View(),
         lambda: compute_of(request).tensors(experiment),
     )
 
@@ -72,10 +73,11 @@ async def told(
     form: str,
     name: str,
     experiment: Experiment,
+    view: View,
     work: Callable[[], Awaitable[Finished]],
 ) -> Response:
     """A computed answer with its headers; 304 without any work where the client has it already."""
-    admit(experiment)
+    admit(experiment, view)
     headers = {"ETag": etag(name), "Cache-Control": KEPT_FOR_AN_HOUR, "Vary": "Accept-Encoding"}
     if has_already(request, headers["ETag"]):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
@@ -93,34 +95,6 @@ async def told(
     return Response(body, headers=headers, media_type=MEDIA[form])
 
 
-def etag(name: str) -> str:
-    """The mark of one answer of this build, known before the answer is."""
-    return f'W/"{hashlib.sha256(f"{build()} {name}".encode()).hexdigest()[:20]}"'
-
-
-def has_already(request: Request, mark: str) -> bool:
-    """Whether the client holds the answer of this mark."""
-    held = request.headers.get("if-none-match", "")
-    return held.strip() == "*" or mark in [one.strip() for one in held.split(",")]
-
-
-def accepts(request: Request, encoding: str) -> bool:
-    """Whether the client takes a content encoding (one with q=0 it does not take)."""
-    for offer in request.headers.get("accept-encoding", "").lower().split(","):
-        name, _, parameters = offer.partition(";")
-        if name.strip() == encoding:
-            return parameters.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-    return False
-
-
-def server_timing(finished: Finished) -> str:
-    """Where the time went, in milliseconds, before compression."""
-    return (
-        f"engine;dur={finished.timing.engine_ms:.2f}, "
-        f"figures;dur={finished.timing.figures_ms:.2f}, total;dur={finished.total_ms:.2f}"
-    )
-
-
 def parameters(*models: type[Experiment] | type[View]) -> list[dict[str, Any]]:
     """The keys of an address, as its OpenAPI description lists them."""
     return [
@@ -129,12 +103,17 @@ def parameters(*models: type[Experiment] | type[View]) -> list[dict[str, Any]]:
             "in": "query",
             "required": False,
             "description": field.description,
-            "schema": schema(key)
-            | {"default": None if field.default is None else plain(field.default)},
+            "schema": schema(key) | ({} if field.default in (None, ()) else default_of(key)),
         }
         for model in models
         for key, field in model.model_fields.items()
     ]
+
+
+def default_of(key: str) -> dict[str, Any]:
+    """The default in a key's schema: a number as a number, a list as the query writes it."""
+    value = default(key)
+    return {"default": plain(value) if isinstance(value, tuple) else value}
 
 
 def schema(key: str) -> dict[str, Any]:
@@ -166,6 +145,8 @@ def answers_of(*forms: str) -> dict[int | str, dict[str, Any]]:
             "content": {MEDIA[form].split(";")[0]: {} for form in forms},
         },
         304: {"description": "The client has this answer already"},
+        405: {"description": "Only GET and HEAD are answered", "content": problem},
+        413: {"description": "Nothing here reads a body", "content": problem},
         414: {"description": "The address is longer than 16,000 characters", "content": problem},
         422: {"description": "No such experiment, or one too costly", "content": problem},
         503: {"description": "Busy or broken for a moment; see Retry-After", "content": problem},

@@ -5,6 +5,7 @@ computed in a worker process, and what comes back is bytes, ready to send.
 """
 
 import asyncio
+import math
 import multiprocessing
 import os
 import signal
@@ -20,8 +21,9 @@ from cachetools import LRUCache
 from app import answers
 from app.answers import Answers, Timing
 from app.errors import Problem, WrongKey
-from app.knobs import Experiment, View
+from app.knobs import Experiment, View, default
 from app.links import plain, write
+from app.reading import mantissa
 from lstm_engine.errors import LeftFloat64
 
 FLOPS_LIMIT = 2e11
@@ -29,8 +31,14 @@ CACHE_BYTES = 64 * 2**20
 FIRST = ("reading", "plot", "wide")
 
 
+Place = tuple[str, str, str]  # lens, canonical link, form
+
+
 class Finished(NamedTuple):
-    """One answer: its bytes, where the time went, and all of it with waiting (milliseconds)."""
+    """One answer: its bytes, where the time went, and all of it with waiting (milliseconds).
+
+    An answer that was kept cost nothing: its times are zero.
+    """
 
     body: bytes
     timing: Timing
@@ -42,7 +50,7 @@ def flops(experiment: Experiment) -> float:
     return 6.0 * experiment.H**3 * experiment.T
 
 
-def admit(experiment: Experiment) -> None:
+def admit(experiment: Experiment, view: View) -> None:
     """Refuse what costs too much, before any work.
 
     Raises:
@@ -53,32 +61,34 @@ def admit(experiment: Experiment) -> None:
         return
     affordable = int(FLOPS_LIMIT // (6 * experiment.H**3))
     message = (
-        f"with H={experiment.H} costs {cost:.2g} floating point operations (6H³T), and the limit "
-        f"is {FLOPS_LIMIT:.2g}: lower T to {affordable} or lower H"
+        f"with H={experiment.H} costs {mantissa(math.log10(cost))} floating point operations "
+        f"(6H³T), and the limit is {mantissa(math.log10(FLOPS_LIMIT))}: "
+        f"lower T to {affordable} or lower H"
     )
-    # One's own text or numbers set T and are at most 1000 steps: that many are affordable at any H.
+    # T can be lowered: one's own text or numbers, which set it, are affordable at any H.
     raise Problem(
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "This experiment is too large",
         f"T={experiment.T} {message}.",
         [WrongKey("T", str(experiment.T), message)],
-        write(experiment.model_copy(update={"T": affordable})),
+        write(experiment.model_copy(update={"T": affordable}), view),
     )
 
 
-def left_float64(error: LeftFloat64, experiment: Experiment) -> Problem:
+def left_float64(error: LeftFloat64, experiment: Experiment, view: View) -> Problem:
     """The answer to an experiment whose states grow beyond float64: the step, the knob to lower."""
     key = "rnn_gain" if error.cell == "rnn" else "amplitude"
     value = plain(getattr(experiment, key))
     network = "vanilla RNN" if error.cell == "rnn" else "gated cell"
     message = f"takes the {network}'s state beyond float64 at step {error.step}: lower it, or T"
-    shorter = experiment.model_copy(update={"T": max(1, error.step - 1)})
+    # One's own text or numbers keep their length; then the knob goes back to its default.
+    mended = {key: default(key)} if "T" in experiment.unused() else {"T": max(1, error.step - 1)}
     return Problem(
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "The states of this experiment leave float64",
         f"{key}={value} {message}.",
         [WrongKey(key, value, message)],
-        write(shorter) if shorter.T < experiment.T and "T" not in experiment.unused() else "",
+        write(experiment.model_copy(update=mended), view),
     )
 
 
@@ -87,9 +97,7 @@ class Compute:
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
-        self.kept: LRUCache[tuple[str, ...], Finished] = LRUCache(
-            CACHE_BYTES, getsizeof=lambda finished: len(finished.body)
-        )
+        self.kept: LRUCache[Place, bytes] = LRUCache(CACHE_BYTES, getsizeof=len)
         self.pool: ProcessPoolExecutor | None = None
 
     async def start(self) -> None:
@@ -102,9 +110,12 @@ class Compute:
         await asyncio.gather(*first)
 
     def stop(self) -> None:
-        """Let running work finish, drop what waits."""
+        """End the workers. Whoever still waited for them has been told by now or has gone."""
         if self.pool:
-            self.pool.shutdown(wait=True, cancel_futures=True)
+            workers = list((self.pool._processes or {}).values())
+            self.pool.shutdown(wait=False, cancel_futures=True)
+            for worker in workers:
+                worker.kill()
 
     async def answer(
         self, lens: str, form: str, experiment: Experiment, view: View, also: Sequence[str] = ()
@@ -114,42 +125,43 @@ class Compute:
         Raises:
             Problem: the experiment costs too much or its states leave float64.
         """
-        admit(experiment)
-        place = (lens, write(experiment, view))
-        if (*place, form) in self.kept:
-            return self.kept[*place, form]
+        admit(experiment, view)
+        place = (lens, write(experiment, view), form)
+        if place in self.kept:
+            return Finished(self.kept[place], Timing(0.0, 0.0), 0.0)
+        forms = (form, *also)
         return await self.finish(
-            place, form, experiment, answers.answers, lens, (form, *also), experiment, view
+            place, experiment, view, answers.answers, lens, forms, experiment, view
         )
 
     async def tensors(self, experiment: Experiment) -> Finished:
         """The experiment's weights and inputs as safetensors."""
-        admit(experiment)
-        place = ("weights", write(experiment))
-        if (*place, "safetensors") in self.kept:
-            return self.kept[*place, "safetensors"]
-        return await self.finish(place, "safetensors", experiment, answers.tensors, experiment)
+        view = View()
+        admit(experiment, view)
+        place = ("weights", write(experiment), "safetensors")
+        if place in self.kept:
+            return Finished(self.kept[place], Timing(0.0, 0.0), 0.0)
+        return await self.finish(place, experiment, view, answers.tensors, experiment)
 
     async def finish(
         self,
-        place: tuple[str, str],
-        form: str,
+        place: Place,
         experiment: Experiment,
+        view: View,
         work: Callable[..., Answers],
         *arguments: object,
     ) -> Finished:
-        """Work done by a worker, its answers kept under `place`; the one of `form`."""
+        """Work done by a worker, its answers kept beside `place`; the one of `place`."""
         start = perf_counter()
         try:
             bodies, timing = await self.run(work, *arguments)
         except LeftFloat64 as error:
-            raise left_float64(error, experiment) from error
-        total_ms = (perf_counter() - start) * 1e3
-        finished = {name: Finished(body, timing, total_ms) for name, body in bodies.items()}
-        for name, answer in finished.items():
-            if len(answer.body) < CACHE_BYTES / 4:
-                self.kept[*place, name] = answer
-        return finished[form]
+            raise left_float64(error, experiment, view) from error
+        lens, link, form = place
+        for name, body in bodies.items():
+            if len(body) < CACHE_BYTES / 4:
+                self.kept[lens, link, name] = body
+        return Finished(bodies[form], timing, (perf_counter() - start) * 1e3)
 
     async def run(self, work: Callable[..., Answers], *arguments: object) -> Answers:
         """Work done by a worker; where a worker died, by a new pool, once.

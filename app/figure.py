@@ -34,10 +34,11 @@ SCALE = (
 TOP = SCALE[-1][0]
 ABOVE_SCALE = "#2f6bff"
 # Below the scale all is dark, so it is hatched: lines of this colour, this many pixels apart.
-HATCH, HATCH_PIXELS = "#2b2f37", 7
+HATCH, HATCH_PIXELS = "#343944", 7
 EXACT, DIRECT, DETOURS, RNN = LINE_COLOURS = ("#ffb454", "#ff6f61", "#c792ea", "#7aa2f7")
 DASHES: dict[Dash, tuple[int, int]] = {"solid": (1, 0), "dash": (9, 5), "dot": (2, 8)}  # on, off
 LEAST_PIXELS_OF_A_WORD = 25
+READABLE = {" ": "␣", "\n": "↵", "\t": "⇥"}
 CAP = 0.05  # each colour beyond the scale's ends takes this share of its bar
 
 
@@ -56,7 +57,9 @@ class ColourScale:
         """(log10, label) of the marks beside a bar of `length` pixels; words mark long caps."""
         quarter = self.floor / 4
         marks = [(n * quarter, ten_to(n * quarter)) for n in (4, 3, 2, 1)]
-        marks += [(0.0, "1 kept"), (TOP, ten_to(TOP))]
+        marks += [(0.0, "1 kept")]
+        if length * TOP / (TOP - self.floor) > LEAST_PIXELS_OF_A_WORD:
+            marks += [(TOP, ten_to(TOP))]
         if length * CAP < LEAST_PIXELS_OF_A_WORD:
             return marks
         beyond = self.beyond() / 2
@@ -80,10 +83,8 @@ class TimeAxis:
     read: tuple[str, ...] = ()
 
     def positions(self) -> Floats:
-        """Where on the axis each step stands: its number, or its lag (that of the end: ½)."""
-        if self.scale == "linear":
-            return self.steps.astype(np.float64)
-        return np.maximum(self.length - self.steps, 0.5)
+        """Where on the axis each of the drawn steps stands."""
+        return np.array([self.position(step) for step in self.steps.tolist()])
 
     def edges(self) -> Floats:
         """The N + 1 borders between the steps' cells."""
@@ -101,11 +102,28 @@ class TimeAxis:
             return -0.5, self.length + 0.5
         return self.length + 0.5, 0.5
 
-    def lags(self) -> list[int]:
-        """The lags that a log axis is marked at: 1, 2, 5, 10 …"""
-        return [
-            n * 10**power for power in range(5) for n in (1, 2, 5) if n * 10**power <= self.length
-        ]
+    def ticks(self, pixels: float) -> list[tuple[float, str]]:
+        """(position, label) of the marks under an axis this long: what was read, where it fits."""
+        if self.scale == "log":
+            digits = (1, 2, 5) if self.length <= 100 else (1,)
+            lags = [n * 10**power for power in range(5) for n in digits]
+            return [(float(lag), f"{lag:,}") for lag in lags if lag <= self.length]
+        widest = max(map(len, self.read), default=0)
+        if widest and self.length * (8 * widest + 3) <= pixels:
+            return [(float(t), READABLE.get(word, word)) for t, word in enumerate(self.read, 1)]
+        whole = [mark for mark in ticks_between(0, self.length, 6) if mark == int(mark)]
+        return [(mark, f"{mark:,.0f}") for mark in whole]
+
+    def place(self, position: float) -> float:
+        """Where a position lies between the axis's ends, 0 … 1."""
+        left, right = self.span()
+        if self.scale == "log":
+            return float(np.log(position / left) / np.log(right / left))
+        return (position - left) / (right - left)
+
+    def position(self, step: int) -> float:
+        """Where a step stands on the axis: its number, or its lag (that of the end: ½)."""
+        return float(step) if self.scale == "linear" else max(self.length - step, 0.5)
 
     def title(self) -> str:
         """What the axis counts."""
@@ -142,6 +160,11 @@ class Curves:
     title: str
     lines: tuple[Line, ...]
     quantity: Literal["log10", "share"]
+
+    def bottom_is_free(self, floor: float) -> bool:
+        """Whether the lower right corner is: all curves end at 1, on the right."""
+        low, high = self.span(floor)
+        return -low >= high
 
     def span(self, floor: float) -> tuple[float, float]:
         """The ends of the axis: steps of a fixed ladder, so that it holds still while one drags."""

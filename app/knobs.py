@@ -5,27 +5,26 @@ from the two models here: `Experiment` (what is computed) and `View` (how it is 
 key never changes a number).
 """
 
-import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
+
+from app.grammar import integer_of, names_of, real_of, series_of
 
 LINK_VERSION = 1
 BUILT_CELLS = ("lstm",)
 MAX_STEPS_OF_ONES_OWN = 1000
-
-INTEGER = re.compile(r"-?[0-9]+")
-REAL = re.compile(r"-?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE]-?[0-9]+)?")
 
 
 @dataclass(frozen=True)
 class Control:
     """How the page offers a knob: its group and name, and the span, step and scale of its slider.
 
-    The number field beside a slider takes the knob's whole range.
+    The number field beside a slider takes the knob's whole range. `only_with` names the value of
+    another knob without which this one decides nothing ("signal=text").
     """
 
     group: str
@@ -34,41 +33,28 @@ class Control:
     slider: tuple[float, float] | None = None
     step: float = 1
     scale: Literal["linear", "log"] = "linear"
-
-
-def integer_of(text: object) -> object:
-    """The integer that `text` writes as ``-?[0-9]+``; anything but a string passes unread."""
-    if not isinstance(text, str):
-        return text
-    # Python refuses to read integers of thousands of digits; no knob reaches 20.
-    if not INTEGER.fullmatch(text) or len(text.lstrip("-0")) > 20:
-        raise ValueError("not a whole number")
-    return int(text)
-
-
-def real_of(text: object) -> object:
-    """The real that `text` writes in decimal or exponent form; −0 is 0, 1e999 is refused."""
-    if not isinstance(text, str):
-        return text
-    if not REAL.fullmatch(text):
-        raise ValueError("not a number")
-    return float(text) + 0.0  # −0.0 + 0.0 is 0.0
-
-
-def series_of(text: object) -> object:
-    """The finite numbers that `text` writes with commas between them."""
-    return tuple(real_of(part) for part in text.split(",")) if isinstance(text, str) else text
-
-
-def names_of(text: object) -> object:
-    """The names that `text` writes with commas between them, each once, in their first order."""
-    return tuple(dict.fromkeys(text.split(","))) if isinstance(text, str) else text
+    only_with: str = ""
 
 
 Integer = Annotated[int, BeforeValidator(integer_of)]
 Finite = Annotated[float, BeforeValidator(real_of), Field(allow_inf_nan=False)]
 Bias = Annotated[Finite, Field(ge=-20, le=20)]
 Gain = Annotated[Finite, Field(ge=0, le=10)]
+
+
+def built(cell: str) -> str:
+    """The cell, if it is built already."""
+    if cell not in BUILT_CELLS:
+        raise wrong("cell", f"comes later; for now it must be {choice(BUILT_CELLS)}")
+    return cell
+
+
+def off_or_long(chrono: int) -> int:
+    """A T_max that leaves room between its ends: log U(1, T_max − 1) needs at least 3."""
+    if chrono in (1, 2):
+        raise wrong("chrono", f"must be {ALLOWED_IN_WORDS['chrono']}")
+    return chrono
+
 
 Cell = Literal["lstm", "lstm-1997", "peephole", "coupled", "gru", "minlstm", "mingru"]
 Signal = Literal[
@@ -106,6 +92,7 @@ class Experiment(BaseModel):
     ] = 8
     cell: Annotated[
         Cell,
+        AfterValidator(built),
         Field(description="the gated cell beside the vanilla RNN"),
         Control("Weights", "Gated cell"),
     ] = "lstm"
@@ -136,7 +123,12 @@ class Experiment(BaseModel):
     ] = "keras"
     chrono: Annotated[
         Integer,
-        Field(ge=0, le=100000, description="T_max of the chrono initialisation, 0 = off"),
+        AfterValidator(off_or_long),
+        Field(
+            ge=0,
+            le=100000,
+            description="draws forget biases for memories of up to this many steps; 0 = off",
+        ),
         Control("Weights", "Chrono T_max", "steps"),
     ] = 0
     gain: Annotated[
@@ -161,7 +153,7 @@ class Experiment(BaseModel):
     ] = "tanh"
     signal: Annotated[
         Signal,
-        Field(description="what the networks read"),
+        Field(description="what the networks read; adding and copy are the classic memory tasks"),
         Control("Input", "Signal"),
     ] = "noise"
     text: Annotated[
@@ -171,7 +163,7 @@ class Experiment(BaseModel):
             max_length=MAX_STEPS_OF_ONES_OWN,
             description="your own words for the signal text: one step a character",
         ),
-        Control("Input", "Your text"),
+        Control("Input", "Your text", only_with="signal=text"),
     ] = "The quick brown fox jumps over the lazy dog."
     series: Annotated[
         tuple[Finite, ...],
@@ -181,7 +173,7 @@ class Experiment(BaseModel):
             max_length=MAX_STEPS_OF_ONES_OWN,
             description="your own numbers for the signal series: one step a number",
         ),
-        Control("Input", "Your numbers"),
+        Control("Input", "Your numbers", only_with="signal=series"),
     ] = (1.0, 1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 21.0, 34.0, 55.0, 89.0, 144.0)
     amplitude: Annotated[
         Finite,
@@ -190,17 +182,13 @@ class Experiment(BaseModel):
     ] = 1.0
     seed: Annotated[
         Integer,
-        Field(ge=0, le=4294967295, description="draws weights and inputs"),
+        Field(ge=0, le=4294967295, description="the number that all random draws start from"),
         Control("Input", "Seed"),
     ] = 0
 
     @model_validator(mode="after")
     def knobs_fit_together(self) -> Self:
-        """Refuse what no single knob can: a cell that is announced, a signal without room."""
-        if self.cell not in BUILT_CELLS:
-            raise wrong("cell", f"comes later; for now it must be {choice(BUILT_CELLS)}")
-        if self.chrono in (1, 2):
-            raise wrong("chrono", f"must be {ALLOWED_IN_WORDS['chrono']}")
+        """Refuse knobs that are right one by one and wrong together: a signal without room."""
         least = LEAST_FEATURES.get(self.signal, 1)
         if least > self.D:
             raise wrong("D", f"must be at least {least} for signal={self.signal}")

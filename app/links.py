@@ -8,7 +8,8 @@ from urllib.parse import quote, unquote_to_bytes
 from pydantic import BaseModel, ValidationError
 
 from app.errors import Problem, WrongKey, shown
-from app.knobs import FIELDS, LINK_VERSION, REAL, Experiment, View, allowed, bounds, kind
+from app.grammar import REAL
+from app.knobs import FIELDS, LINK_VERSION, Experiment, View, allowed, bounds, kind
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -28,7 +29,7 @@ def read(query: bytes, *, with_view: bool) -> tuple[Experiment, View]:
     times = Counter(key for key, _ in pairs)
     written = dict(reversed(pairs))
     errors += [
-        WrongKey(shown(key), shown(written[key]), f"stands {count} times; it may stand once")
+        WrongKey(shown(key), shown(written[key]), f"appears {count} times; use it once")
         for key, count in times.items()
         if count > 1
     ]

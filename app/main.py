@@ -4,10 +4,12 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
+from typing import Any
 
 import orjson
 from fastapi import FastAPI, Request, Response
-from starlette.datastructures import MutableHeaders
+from fastapi.openapi.utils import get_openapi
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -17,7 +19,6 @@ from app.errors import Problem
 from app.settings import Settings, settings
 
 LONGEST_ADDRESS = 16_000
-MOST_BODY_BYTES = 1024  # nothing here reads a body
 
 # The hash is that of the empty style sheet that Plotly adds to the page and fills by script.
 CONTENT_POLICY = (
@@ -34,12 +35,33 @@ SECURITY_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 
+PROBLEM_SCHEMA = {
+    "type": "object",
+    "description": "What went wrong and the way out (RFC 9457)",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "nearest": {"type": "string", "description": "the nearest link that works"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["key", "value", "message"],
+                "properties": {name: {"type": "string"} for name in ("key", "value", "message")},
+            },
+        },
+    },
+}
+
 log = logging.getLogger("uvicorn.error")
 
 
 class Door:
-    """What every request passes: addresses too long are refused, HEAD is answered as GET would be
-    but without the body, and every answer carries the security headers."""
+    """What every request passes: addresses too long and bodies are refused, HEAD is answered as GET
+    would be but without the body, and every answer carries the security headers."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -56,17 +78,22 @@ class Door:
                 message = {**message, "body": b""}
             await send(message)
 
-        length = len(scope["raw_path"]) + len(scope["query_string"])
-        if length > LONGEST_ADDRESS:
-            return await too_long(scope, length)(scope, receive, guarded)
+        if problem := oversized(scope):
+            return await refusal(Request(scope), problem)(scope, receive, guarded)
         return await self.app({**scope, "method": "GET"} if head else scope, receive, guarded)
 
 
-def too_long(scope: Scope, length: int) -> Response:
-    """The refusal of an address of `length` characters."""
-    detail = f"This address has {length} characters; {LONGEST_ADDRESS} are the limit."
-    problem = Problem(HTTPStatus.REQUEST_URI_TOO_LONG, "Address too long", detail)
-    return refusal(Request(scope), problem)
+def oversized(scope: Scope) -> Problem | None:
+    """What is too long about a request: its address, or its body, of which none is read."""
+    length = len(scope["raw_path"]) + len(scope["query_string"])
+    if length > LONGEST_ADDRESS:
+        detail = f"This address has {length} characters; {LONGEST_ADDRESS} are the limit."
+        return Problem(HTTPStatus.REQUEST_URI_TOO_LONG, "Address too long", detail)
+    headers = Headers(scope=scope)
+    if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
+        detail = "Nothing here reads a body; send none."
+        return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Body too large", detail)
+    return None
 
 
 def create_app(chosen: Settings | None = None) -> FastAPI:
@@ -88,7 +115,6 @@ def create_app(chosen: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
-        max_body_size=MOST_BODY_BYTES,
     )
     app.include_router(api.router)
     app.include_router(pages.router)
@@ -98,7 +124,19 @@ def create_app(chosen: Settings | None = None) -> FastAPI:
     app.add_exception_handler(HTTPException, http_answer)
     app.add_exception_handler(Exception, unforeseen_answer)
     app.add_middleware(Door)
+    app.openapi = lambda: described(app)  # type: ignore[method-assign]
     return app
+
+
+def described(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI description, with the schema of the problem documents that routes refer to."""
+    if app.openapi_schema is None:
+        found = get_openapi(
+            title=app.title, version=app.version, summary=app.summary, routes=app.routes
+        )
+        found.setdefault("components", {}).setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
+        app.openapi_schema = found
+    return app.openapi_schema
 
 
 async def healthz() -> dict[str, str]:
@@ -107,9 +145,9 @@ async def healthz() -> dict[str, str]:
 
 
 async def readyz(request: Request) -> Response:
-    """Answers 200 once the workers have each drawn a figure, 503 before."""
-    ready = hasattr(request.app.state, "compute")
-    body = orjson.dumps({"status": "ready" if ready else "starting"})
+    """Answers 200 as long as there is a pool of workers; it has drawn before the port opens."""
+    ready = request.app.state.compute.pool is not None
+    body = orjson.dumps({"status": "ready" if ready else "stopped"})
     return Response(body, 200 if ready else 503, media_type="application/json")
 
 
@@ -120,17 +158,17 @@ def problem_answer(request: Request, problem: Exception) -> Response:
 
 
 def http_answer(request: Request, error: Exception) -> Response:
-    """The framework's own refusals: 404, 405, 413."""
+    """The framework's own refusals: 404, 405."""
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
     details = {
         HTTPStatus.NOT_FOUND: "There is nothing at this address.",
         HTTPStatus.METHOD_NOT_ALLOWED: "This address answers GET and HEAD only.",
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Nothing here reads a body; send none.",
     }
     problem = Problem(status, status.phrase, details.get(status, status.description))
     response = refusal(request, problem)
-    response.headers.update(error.headers or {})
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        response.headers["Allow"] = "GET, HEAD"
     return response
 
 

@@ -1,5 +1,7 @@
 """The pages a person opens, and the files they are made of."""
 
+import gzip
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -7,10 +9,12 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
 
-from app.api import accepts, compute_of, etag, has_already, server_timing
+from app.api import compute_of
 from app.assets import ENCODINGS, PLOTLY, TOP, assets, version
 from app.errors import Problem
+from app.headers import accepts, etag, has_already, server_timing
 from app.knobs import (
     BUILT_CELLS,
     FIELDS,
@@ -26,6 +30,7 @@ from app.knobs import (
 )
 from app.lenses import LENSES
 from app.links import plain, read, write
+from app.pen import PLAIN, RAISED
 from app.state import PRESETS, address, state
 
 HOW_A_PAGE_IS_KEPT = "no-cache"
@@ -47,6 +52,17 @@ def static(name: str) -> str:
     return f"/static/{version(name)}/{name}"
 
 
+def raised(text: str) -> Markup:
+    """Text with its exponents as the page sets them: superscript glyphs come from fonts that
+    do not match each other."""
+    pieces = re.split(f"([{RAISED}]+)", text)
+    return Markup("").join(
+        Markup("<sup>{}</sup>").format(piece.translate(PLAIN).replace("-", "−")) if n % 2 else piece
+        for n, piece in enumerate(pieces)
+    )
+
+
+templates.filters["raised"] = raised
 templates.globals.update(
     static=static,
     PLOTLY=PLOTLY,
@@ -103,7 +119,12 @@ async def highway(request: Request) -> Response:
 @router.get("/api")
 async def api_page(request: Request) -> Response:
     """What a program can ask."""
+    experiment, view = read(request.scope["query_string"], with_view=True)
+    query = write(experiment, view)
+    if request.scope["query_string"] != query.encode():
+        return RedirectResponse(address("/api", query), HTTPStatus.PERMANENT_REDIRECT)
     context = {
+        "state": state(experiment, view),
         "fields": FIELDS,
         "view_keys": View.model_fields,
         "lenses": LENSES,
@@ -136,10 +157,17 @@ def page(
 ) -> Response:
     """A page from its template; 304 where the client has it already."""
     mark = etag(f"{request.url}")
-    kept = {"Cache-Control": HOW_A_PAGE_IS_KEPT, "Vary": "Accept-Encoding", "ETag": mark}
+    kept: dict[str, str] = {
+        "Cache-Control": HOW_A_PAGE_IS_KEPT,
+        "Vary": "Accept-Encoding",
+        "ETag": mark,
+    }
     if status == HTTPStatus.OK and has_already(request, mark):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=kept)
-    body = templates.get_template(template).render(request=request, **context)
+    body = templates.get_template(template).render(request=request, **context).encode()
     if status != HTTPStatus.OK:
-        kept = {"Cache-Control": "no-store"}
+        kept = {"Cache-Control": "no-store", "Vary": "Accept-Encoding"}
+    if accepts(request, "gzip"):
+        body = gzip.compress(body, 5, mtime=0)
+        kept["Content-Encoding"] = "gzip"
     return Response(body, status, kept | (headers or {}), "text/html")

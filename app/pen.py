@@ -11,6 +11,8 @@ Points = list[tuple[float, float]]
 
 RAISED = "⁻⁰¹²³⁴⁵⁶⁷⁸⁹·"
 PLAIN = str.maketrans(RAISED, "-0123456789.")
+# What the font has for what it lacks.
+HAS = {"×": "x", "\N{NO-BREAK SPACE}": " ", "−": "-", "␣": "_", "↵": "/", "⇥": ">"}
 
 
 class Pen:
@@ -56,6 +58,21 @@ class Pen:
             self.draw.text(place, part, ink, font, "l" + anchor[1])
             left += self.width(part, part_size)
 
+    def upright(self, x: float, y: float, text: str, size: float = 12) -> None:
+        """Text that reads upwards, its middle at a point."""
+        font = letters(round(size * self.scale))
+        left, top, right, bottom = font.getbbox(text)
+        mask = Image.new("L", (int(right - left), int(bottom - top)))
+        ImageDraw.Draw(mask).text((-left, -top), text, 255, font)
+        turned = mask.rotate(90, expand=True)
+        place = (
+            round(x * self.scale - turned.width / 2),
+            round(y * self.scale - turned.height / 2),
+        )
+        self.image.paste(
+            FAINT_INK, (*place, place[0] + turned.width, place[1] + turned.height), turned
+        )
+
     def width(self, text: str, size: float) -> float:
         """The width of a text, in the sheet's pixels."""
         pieces = parts(text, size)
@@ -77,7 +94,9 @@ class Pen:
 
 def parts(text: str, size: float) -> list[tuple[str, float, float]]:
     """Text in parts of what the font has: the part, its size, how far it is raised."""
-    plain = text.replace("×", "x").replace("\N{NO-BREAK SPACE}", " ")
+    plain = "".join(
+        HAS.get(sign, sign if sign.isascii() or sign in RAISED else "?") for sign in text
+    )
     pieces = re.split(f"([{RAISED}]+)", plain)
     return [
         (piece.translate(PLAIN), size * 0.75, size * 0.32) if raised else (piece, size, 0.0)

@@ -103,6 +103,7 @@ def draw_map(pen: Pen, panel: Map, figure: Figure, box: Box) -> None:
         if row == int(row):
             y = box.bottom - (row + 0.5) / len(panel.units) * (box.bottom - box.top)
             pen.text(box.left - 6, y, str(panel.units[int(row)]), anchor="rm")
+    pen.upright(box.left - 36, (box.top + box.bottom) / 2, "unit")
     if figure.pinned_unit in panel.units:
         row = int(np.flatnonzero(panel.units == figure.pinned_unit)[0])
         height = (box.bottom - box.top) / len(panel.units)
@@ -169,19 +170,12 @@ def draw_curves(pen: Pen, panel: Curves, figure: Figure, box: Box) -> None:
         pen.line([(box.left, y_of(value)), (box.right, y_of(value))], GRID)
         label = f"{value:g}" if panel.quantity == "share" else power_label(value)
         pen.text(box.left - 6, y_of(value), label, anchor="rm")
-    xs = [box.left + x * (box.right - box.left) for x in shares_of_axis(figure)]
+    time, width = figure.time, box.right - box.left
+    xs = [box.left + time.place(position) * width for position in time.positions().tolist()]
     for line in panel.lines:
         draw_line(pen, line, xs, y_of, box)
     if panel.quantity == "log10":
-        draw_names(pen, panel, box)
-
-
-def shares_of_axis(figure: Figure) -> list[float]:
-    """Where each step lies between the axis's ends, 0 … 1."""
-    (left, right), at = figure.time.span(), figure.time.positions()
-    if figure.time.scale == "log":
-        return list(np.log(at / left) / np.log(right / left))
-    return list((at - left) / (right - left))
+        draw_names(pen, panel, box, panel.bottom_is_free(figure.scale.floor))
 
 
 def draw_line(
@@ -212,11 +206,15 @@ def runs(finite: NDArray[np.bool_]) -> list[tuple[int, int]]:
     return [(int(first), int(last)) for first, last in borders.reshape(-1, 2)]
 
 
-def draw_names(pen: Pen, panel: Curves, box: Box) -> None:
-    """The legend: each named curve's stroke and name, in the lower right corner."""
+def draw_names(pen: Pen, panel: Curves, box: Box, at_the_bottom: bool) -> None:
+    """The legend: each named curve's stroke and name, in the corner that is free."""
     named = [line for line in panel.lines if line.named]
     for row, line in enumerate(named):
-        y = box.bottom - 18 - 19 * row
+        y = (
+            box.bottom - 18 - 19 * row
+            if at_the_bottom
+            else box.top + 18 + 19 * (len(named) - 1 - row)
+        )
         pen.text(box.right - 56, y, line.name, 12, anchor="lm")
         across = [(box.right - 98 + n, y) for n in range(35)]
         for stretch in dashes(across, line):
@@ -225,26 +223,16 @@ def draw_names(pen: Pen, panel: Curves, box: Box) -> None:
 
 def draw_time_axis(pen: Pen, figure: Figure, box: Box, labelled: bool) -> None:
     """Marks under a panel, with numbers and the axis's title where the sheet wants them."""
-    time, (left, right) = figure.time, figure.time.span()
-    if time.scale == "log":
-        marks = [float(lag) for lag in time.lags()]
-        places = [float(np.log(mark / left) / np.log(right / left)) for mark in marks]
-    else:
-        marks = [mark for mark in ticks_between(0, time.length, 6) if mark == int(mark)]
-        places = [(mark - left) / (right - left) for mark in marks]
-    for mark, place in zip(marks, places, strict=True):
-        x = box.left + place * (box.right - box.left)
+    time, width = figure.time, box.right - box.left
+    for position, label in time.ticks(width):
+        x = box.left + time.place(position) * width
         pen.line([(x, box.bottom), (x, box.bottom + 4)], GRID)
         if labelled:
-            pen.text(x, box.bottom + 7, f"{mark:g}", anchor="ma")
+            pen.text(x, box.bottom + 7, label, anchor="ma")
     if labelled:
         pen.text((box.left + box.right) / 2, box.bottom + 24, time.title(), anchor="ma")
     if (step := figure.marked_step) is not None and step <= time.length:
-        at = step if time.scale == "linear" else max(time.length - step, 0.5)
-        place = (at - left) / (right - left)
-        if time.scale == "log":
-            place = float(np.log(at / left) / np.log(right / left))
-        x = box.left + place * (box.right - box.left)
+        x = box.left + time.place(time.position(step)) * width
         pen.line([(x, box.top), (x, box.bottom)], INK)
 
 

@@ -43,7 +43,7 @@ def plotly_figure(figure: Figure, width: Width) -> go.Figure:
         for trace in (
             [heatmap(panel, figure.time, number)]
             if isinstance(panel, Map)
-            else [scatter(line, figure.time, number) for line in panel.lines]
+            else [scatter(line, panel, figure.time, number) for line in panel.lines]
         )
     ]
     return go.Figure({"data": data, "layout": layout(figure, width)})
@@ -77,7 +77,7 @@ def layout(figure: Figure, width: Width) -> dict[str, Any]:
         )
         whole["annotations"].append(title(panel.title, box, sheet))
         if isinstance(panel, Curves) and panel.quantity == "log10":
-            whole["legend"] = legend(box, sheet)
+            whole["legend"] = legend(box, sheet, panel.bottom_is_free(figure.scale.floor))
     whole["shapes"] = marks(figure)
     maps = [sheet.places[panel.name] for panel in figure.panels if isinstance(panel, Map)]
     whole["images"] = [hatching(box, sheet) for box in [*maps, dark_end(sheet.scale)]]
@@ -92,7 +92,7 @@ def heatmap(panel: Map, time: TimeAxis, number: int) -> dict[str, Any]:
         "z": float32(panel.log10[:, panel.units].T),
         "x": time.edges(),
         "y": np.arange(-0.5, len(panel.units)),
-        "meta": panel.units.tolist(),
+        "meta": {"told": panel.name, "quantity": "log10", "units": panel.units.tolist()},
         "xaxis": axis_name("x", number),
         "yaxis": axis_name("y", number),
         "coloraxis": "coloraxis",
@@ -102,16 +102,19 @@ def heatmap(panel: Map, time: TimeAxis, number: int) -> dict[str, Any]:
     }
 
 
-def scatter(line: Line, time: TimeAxis, number: int) -> dict[str, Any]:
+def scatter(line: Line, panel: Curves, time: TimeAxis, number: int) -> dict[str, Any]:
     """One curve."""
     on, off = DASHES[line.dash]
     dash = f"{on}px,{off}px" if off else "solid"
+    # A pinned unit's own curve is told by the maps.
+    told = line.name if line.named or panel.quantity == "share" else None
     return {
         "type": "scatter",
         "mode": "lines" if len(line.values) > 1 else "markers",
         "name": line.name,
         "x": time.positions(),
         "y": float32(line.values),
+        "meta": {"told": told, "quantity": panel.quantity},
         "xaxis": axis_name("x", number),
         "yaxis": axis_name("y", number),
         "line": {"color": line.colour, "width": line.width, "dash": dash},
@@ -149,27 +152,23 @@ def time_axis(time: TimeAxis, sheet: Sheet, name: str, number: int) -> dict[str,
         "ticks": "outside",
         "ticklen": 4,
         "tickcolor": GRID,
+        "tickangle": 0,
         "showticklabels": name in sheet.labelled,
     }
     if number > 1:
         axis["matches"] = "x"
     if time.scale == "log":
         axis |= {"type": "log", "range": [np.log10(left), np.log10(right)]}
-        axis |= {"tickvals": time.lags(), "ticktext": [f"{lag:,}" for lag in time.lags()]}
-    elif time.read and time.length <= (box.right - box.left) / 9:
-        axis |= {
-            "tickvals": list(range(1, time.length + 1)),
-            "ticktext": list(map(tick, time.read)),
-        }
-        axis |= {"tickangle": 0, "ticklen": 0}
+    ticks = time.ticks(box.right - box.left)
+    axis |= {"tickvals": [at for at, _ in ticks], "ticktext": [plainly(text) for _, text in ticks]}
     if name in sheet.labelled:
         axis["title"] = {"text": time.title(), "standoff": 6}
     return axis
 
 
-def tick(read: str) -> str:
-    """One character or number as a tick: a space is shown, markup is not obeyed."""
-    return {" ": "␣", "<": "&lt;", "&": "&amp;", "\n": "↵"}.get(read, read)
+def plainly(text: str) -> str:
+    """Text that Plotly shows as it is: markup in it is not obeyed."""
+    return text.replace("&", "&amp;").replace("<", "&lt;")
 
 
 def unit_axis(panel: Map, sheet: Sheet, number: int) -> dict[str, Any]:
@@ -202,7 +201,7 @@ def value_axis(panel: Curves, figure: Figure, sheet: Sheet, number: int) -> dict
         "fixedrange": True,
     }
     if panel.quantity == "share":
-        return axis | {"tickvals": [0, 0.5, 1], "ticktext": ["0", "½", "1"]}
+        return axis | {"tickvals": [0, 0.5, 1], "ticktext": ["0", "0.5", "1"]}
     shown = ticks_between(low, high, 7)
     return axis | {
         "tickvals": shown,
@@ -226,13 +225,13 @@ def title(text: str, box: Box, sheet: Sheet) -> dict[str, Any]:
     }
 
 
-def legend(box: Box, sheet: Sheet) -> dict[str, Any]:
-    """The names of the curves, in the lower right corner: there every curve has already risen."""
+def legend(box: Box, sheet: Sheet, at_the_bottom: bool) -> dict[str, Any]:
+    """The names of the curves, in that corner on the right which no curve comes near."""
     return {
         "x": (box.right - 8) / sheet.width,
         "xanchor": "right",
-        "y": 1 - (box.bottom - 6) / sheet.height,
-        "yanchor": "bottom",
+        "y": 1 - (box.bottom - 6 if at_the_bottom else box.top + 6) / sheet.height,
+        "yanchor": "bottom" if at_the_bottom else "top",
         "traceorder": "reversed",
         "bgcolor": "rgba(0,0,0,0)",
         "itemclick": "toggle",
@@ -322,7 +321,7 @@ def marks(figure: Figure) -> list[dict[str, Any]]:
             shapes.append({"type": "rect", "xref": f"{x} domain", "yref": y, **place, "line": line})
         step = figure.marked_step
         if step is not None and step <= figure.time.length:
-            at = step if figure.time.scale == "linear" else max(figure.time.length - step, 0.5)
+            at = figure.time.position(step)
             place = {"x0": at, "x1": at, "y0": 0, "y1": 1}
             dotted = line | {"dash": "dot"}
             shapes.append(

@@ -8,10 +8,10 @@ from app.figure import ten_to
 
 @dataclass(frozen=True)
 class Fact:
-    """One number with its name; None stands for zero (in log10) or for no such number."""
+    """One number with its name. In JSON −inf, which is zero's logarithm, is null."""
 
     label: str
-    value: float | None
+    value: float
     unit: str
 
 
@@ -24,48 +24,70 @@ class Reading:
     warnings: tuple[str, ...] = ()
 
 
-def number(value: float) -> float | None:
-    """A value for a program: None where it is not finite."""
-    return float(value) if math.isfinite(value) else None
+def told(fact: Fact) -> str:
+    """A fact's value as the page shows it: a logarithm as the number it is the logarithm of."""
+    value = fact.value
+    if math.isnan(value):
+        return "none"
+    if fact.unit == "log10":
+        if value == -math.inf:
+            return "0"
+        return f"{10**value:.4g}" if -3 <= value < 4 else mantissa(value)
+    if value and not 1e-3 <= abs(value) < 1e5:
+        return ("−" if value < 0 else "") + mantissa(math.log10(abs(value)))
+    return (f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.4g}").replace("-", "−")
+
+
+def unit_told(fact: Fact) -> str:
+    """The unit beside it."""
+    return "" if fact.unit == "log10" else fact.unit
 
 
 def fate(log10: float) -> str:
     """What became of a gradient, as a verb: keeps 2.6 × 10⁻⁹ of its size, grows 226-fold."""
     if log10 == -math.inf:
         return "dies out"
-    return f"keeps {kept(log10)} of its size" if log10 < 0.0043 else f"grows {kept(log10)}-fold"
+    return f"keeps {kept(log10)} of its size" if log10 < ALL else f"grows {kept(log10)}-fold"
 
 
 def fates(lstm: float, rnn: float) -> str:
     """What became of the gradient in both networks; a verb they share is said once."""
     ours, theirs = fate(lstm), fate(rnn)
-    if ours.startswith("keeps") and theirs.startswith("keeps"):
+    if -math.inf < rnn < ALL and ours.startswith("keeps"):
         theirs = kept(rnn)
+    elif rnn >= ALL and ours.startswith("grows"):
+        theirs = f"{kept(rnn)}-fold"
     return f"{ours} in the LSTM and {theirs} in the vanilla RNN"
+
+
+ALL = 0.0022  # log10 of 1.005: nobody would call that growth
 
 
 def kept(log10: float) -> str:
     """A survival as one says it: 55%, 2.6 × 10⁻⁹, 226."""
     if log10 == -math.inf:
         return "nothing"
-    if -2 <= log10 < 0.0043:
-        return f"{100 * 10**log10:.3g}%" if log10 > -0.0044 else f"{100 * 10**log10:.2g}%"
-    if 0 <= log10 < 4:
-        return f"{10**log10:,.3g}"
-    return mantissa(log10)
+    if -2 <= log10 < ALL:
+        percent = 100 * 10**log10
+        if percent < 99:
+            return f"{percent:.2g}%"
+        return "more than 99%" if percent < 99.95 else "all" if log10 > -1e-9 else "almost all"
+    if ALL <= log10 < 2:
+        return f"{10**log10:.3g}"
+    return f"{10**log10:,.0f}" if 0 < log10 < 6 else mantissa(log10)
 
 
 def mantissa(log10: float) -> str:
     """10 to any power as digits × 10ⁿ."""
     power = math.floor(log10)
-    digits = round(10 ** (log10 - power), 1)
-    if digits == 10:
-        digits, power = 1.0, power + 1
-    return f"{digits:g}\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}{ten_to(power)}"
+    digits = f"{10 ** (log10 - power):.1f}"
+    if digits == "10.0":
+        digits, power = "1.0", power + 1
+    return f"{digits}\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}{ten_to(power)}"
 
 
-def count(steps: float) -> str:
-    """A number of steps as one says it."""
-    if steps >= 100:
-        return mantissa(math.log10(steps)) if steps >= 1e6 else f"{steps:,.0f}"
-    return f"{steps:.2g}"
+def powers_of_ten(decades: float) -> str:
+    """A distance on a log scale as one says it."""
+    if decades < 1.05:
+        return "a power of ten"
+    return f"{decades:.1f} powers of ten" if decades < 100 else f"{decades:,.0f} powers of ten"

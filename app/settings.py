@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Settings:
-    """Where the service listens, how many processes work, where compressed files lie."""
+    """Where the service listens, and how many processes work."""
 
     host: str = "127.0.0.1"
     port: int = 8000

@@ -6,7 +6,7 @@ dragged there are the same.
 
 from typing import Any, NamedTuple
 
-from app.knobs import Experiment, View
+from app.knobs import Experiment, View, default
 from app.links import plain, write
 
 
@@ -38,14 +38,23 @@ PRESETS = (
 
 def state(experiment: Experiment, view: View) -> dict[str, Any]:
     """What the page knows beside the figure: link, values of the form, presets, files."""
-    query, shown = write(experiment), write(experiment, view)
+    query, shown, unused = write(experiment), write(experiment, view), experiment.unused()
+    # A knob that decides nothing now stands at its default, where it will be when it counts again.
+    values = {key: plain(value) for key, value in [*experiment, *view]}
+    values |= {key: plain(default(key)) for key in unused}
     return {
         "link": address("/", shown),
         "query": shown,
-        "values": {key: plain(value) for key, value in [*experiment, *view]},
-        "unused": sorted(experiment.unused()),
+        "values": values,
+        "unused": sorted(unused),
         "presets": {
             preset.name: address("/", preset_query(preset, experiment, view)) for preset in PRESETS
+        },
+        "reset": address("/", write(Experiment(), View(hide=view.hide))),
+        "pages": {"highway": address("/", shown), "api": address("/api", shown)},
+        "pictures": {
+            "wide": address("/picture/highway-wide.png", shown),
+            "narrow": address("/picture/highway-narrow.png", shown),
         },
         "another_seed": address("/", write(next_seed(experiment), view)),
         "files": {

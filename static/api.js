@@ -9,27 +9,31 @@ export class Newest {
 
   ask(query, context = {}) {
     this.waiting = { query, context };
-    if (!this.busy) this.#next();
+    if (!this.busy) this.#goOn();
   }
 
-  async #next() {
+  async #goOn() {
     this.busy = true;
     const slow = setTimeout(() => this.working(true), 200);
     while (this.waiting) {
       const { query, context } = this.waiting;
       this.waiting = null;
-      try {
-        const response = await fetch(`${this.address}?${query}`, { headers: { accept: "application/json" } });
-        const answer = await response.json();
-        // An answer that a newer question has overtaken is still news while one drags.
-        if (response.ok) this.answered(answer, context);
-        else if (!this.waiting) this.refused(answer, context);
-      } catch {
-        if (!this.waiting) this.refused({ title: "No connection", detail: "The server did not answer; what you see is the last answer." }, context);
-      }
+      const { ok, answer } = await this.#question(query);
+      // An answer that a newer question has overtaken is still news while one drags; a refusal isn't.
+      if (ok) this.answered(answer, context);
+      else if (!this.waiting) this.refused(answer, context);
     }
     clearTimeout(slow);
     this.working(false);
     this.busy = false;
+  }
+
+  async #question(query) {
+    try {
+      const response = await fetch(`${this.address}?${query}`, { headers: { accept: "application/json" } });
+      return { ok: response.ok, answer: await response.json() };
+    } catch {
+      return { ok: false, answer: { title: "No connection", detail: "The server did not answer; what you see is the last answer." } };
+    }
   }
 }

@@ -2,62 +2,82 @@
 
 const named = (form) => [...form.elements].filter((field) => field.name);
 
+// Some fields count only with a certain value of another one ("signal=text").
+function counts(form, field) {
+  const [other, value] = (field.dataset.onlyWith ?? "").split("=");
+  return !other || form.elements[other].value === value;
+}
+
+// A list may be pasted in any usual form: the link wants commas alone between its numbers.
+const written = (field) => (field.dataset.kind === "series"
+  ? field.value.trim().split(/[\s,;]+/).filter(Boolean).join(",") : field.value);
+
 // What differs from the defaults, as the server declared them on each field.
 export function queryOf(form) {
   const pairs = named(form)
-    .filter((field) => field.value !== field.dataset.default && field.value !== "")
-    .map((field) => `${field.name}=${encodeURIComponent(field.value)}`);
+    .filter((field) => counts(form, field) && written(field) !== field.dataset.default)
+    .map((field) => `${field.name}=${encodeURIComponent(written(field)).replaceAll("%2C", ",")}`);
   return ["v=1", ...pairs].join("&");
 }
 
-// The server's state into the form. The field one is typing in and fields that decide nothing now
-// keep what they hold, so that nothing typed is lost.
-export function fill(form, state) {
-  for (const field of named(form)) {
-    if (!(field.name in state.values)) continue;
-    const unused = state.unused.includes(field.name);
-    field.disabled = unused && !["text", "series"].includes(field.name);
-    field.closest(".knob")?.classList.toggle("unused", unused);
-    if (unused || (field === document.activeElement && field.type !== "range")) continue;
-    if (Number(field.value) !== Number(state.values[field.name]) || field.value === "" || field.type !== "number") {
-      field.value = state.values[field.name];
-    }
-  }
-  for (const slider of form.querySelectorAll("input[type=range]")) follow(slider);
+// What a field holds that cannot be, in words; "" where all is well.
+export function wrongWith(field) {
+  const empty = field.value === "" && field.dataset.default !== "";
+  if (field.validity.valid && !empty) return "";
+  const name = document.querySelector(`label[for="${field.id}"]`).textContent;
+  return `${name} must be ${field.dataset.allowed}.`;
 }
 
-const along = (slider) => ({
-  low: Number(slider.dataset.low), high: Number(slider.dataset.high),
-  step: Number(slider.dataset.step), log: slider.dataset.scale === "log",
-});
+// Fields that decide nothing now are greyed out; one's own words and numbers can be prepared there.
+export function grey(form, unused) {
+  for (const field of named(form)) {
+    const idle = unused.includes(field.name);
+    field.disabled = idle && !field.dataset.onlyWith;
+    field.closest(".knob")?.classList.toggle("unused", idle);
+  }
+  for (const slider of sliders(form)) slider.disabled = document.getElementById(slider.dataset.for).disabled;
+}
 
-// Range inputs round what they are given, so a slider only mirrors its number field: it runs over
-// 0 … 1000, or over its knob's steps, and the field holds the value.
+// The server's values into the form: after a journey, never while one moves a knob. One's own words
+// and numbers stay where they decide nothing, so that they are not lost, unless all is reset.
+export function fill(form, { values, unused }, { reset = false } = {}) {
+  for (const field of named(form)) {
+    const kept = !reset && field.dataset.onlyWith && unused.includes(field.name);
+    if (field.name in values && !kept) field.value = values[field.name];
+  }
+  sliders(form).forEach(follow);
+}
+
+export const sliders = (form) => [...form.querySelectorAll("input[type=range]")];
+
+// Range inputs round what they are given, so a slider only counts stops, and the field beside it
+// holds the value. On a log scale the stops are whole numbers, each of them once.
+const stopsOf = new WeakMap();
+
 export function ready(slider) {
-  const { low, high, step, log } = along(slider);
+  const [low, high, step] = ["low", "high", "step"].map((name) => Number(slider.dataset[name]));
+  const count = slider.dataset.scale === "log" ? 240 : Math.round((high - low) / step);
+  const at = slider.dataset.scale === "log"
+    ? (n) => Math.round(low * (high / low) ** (n / count))
+    : (n) => Number((low + n * step).toFixed(6));
+  const stops = [...new Set(Array.from({ length: count + 1 }, (_, n) => at(n)))];
+  stopsOf.set(slider, stops);
   slider.min = 0;
-  slider.max = log ? 1000 : Math.round((high - low) / step);
+  slider.max = stops.length - 1;
   slider.step = 1;
   follow(slider);
 }
 
 export function follow(slider) {
   const field = document.getElementById(slider.dataset.for);
-  const { low, high, step, log } = along(slider);
   const value = Number(field.value);
-  slider.disabled = field.disabled;
-  slider.value = log
-    ? 1000 * Math.log(Math.max(value, low) / low) / Math.log(high / low)
-    : (value - low) / step;
+  const stops = stopsOf.get(slider);
+  slider.value = stops.reduce((best, stop, n) => (Math.abs(stop - value) < Math.abs(stops[best] - value) ? n : best), 0);
   slider.setAttribute("aria-valuetext", field.value);
 }
 
 export function lead(slider) {
   const field = document.getElementById(slider.dataset.for);
-  const { low, high, step, log } = along(slider);
-  const value = log
-    ? Math.round(low * (high / low) ** (slider.value / 1000))
-    : low + slider.value * step;
-  field.value = Number(value.toFixed(6));
+  field.value = stopsOf.get(slider)[Number(slider.value)];
   slider.setAttribute("aria-valuetext", field.value);
 }

@@ -2,117 +2,140 @@
 
 import { Newest } from "./api.js";
 import { Figure } from "./figure.js";
-import { fill, follow, lead, queryOf, ready } from "./link.js";
+import { fill, follow, grey, lead, queryOf, ready, sliders, wrongWith } from "./link.js";
 
 const form = document.getElementById("lab");
 const element = (id) => document.getElementById(id);
-const sliders = [...form.querySelectorAll("input[type=range]")];
+
+// A journey (back, forward, a preset) leaves behind whatever was still under way.
+let journey = 0;
+// One way of moving, however many answers it takes, is one entry in the history.
+let moving = false;
+let newEntry = false;
+let shown = {};
 
 const figure = new Figure(element("figure"), {
   source: form.dataset.plotly,
-  pinned(place) {
-    for (const [key, value] of Object.entries(place)) {
-      if (form.elements[key]) form.elements[key].value = value;
-    }
-    ask({ push: true });
+  failed() {
+    trouble({ title: "The plot did not load", detail: "You see pictures that the server drew; reload the page to try again." });
+  },
+  pinned({ unit, step }) {
+    const { unit: unitField, step: stepField } = form.elements;
+    if (!unitField || !stepField) return;
+    const again = String(unit ?? "") === unitField.value && unit !== null;
+    unitField.value = again ? "" : unit ?? unitField.value;
+    stepField.value = again ? "" : step;
+    moved();
   },
 });
 
 const newest = new Newest(form.dataset.plot, {
-  answered(answer, { silent }) {
+  answered(answer, { of, travelled, reset, remembered }) {
+    if (of !== journey) return;
     trouble(null);
-    fill(form, answer.state);
-    if (!silent) remember(answer.state.link);
+    grey(form, answer.state.unused);
+    if (travelled) fill(form, answer.state, { reset });
+    shown = answer.state.values;
+    if (!remembered) remember(answer.state.link);
     say(answer);
     figure.draw(answer);
   },
-  refused: trouble,
+  refused(problem, { of }) {
+    if (of === journey) trouble(problem.errors ? { ...problem, title: "" } : problem);
+  },
   working(is) {
     form.classList.toggle("busy", is);
     element("figure").setAttribute("aria-busy", is);
   },
 });
 
-// One way of moving, however many answers it takes, is one entry in the history.
-let moving = false;
-let turned = false;
-function ask({ push = false, query = queryOf(form), silent = false } = {}) {
-  turned ||= push;
-  newest.ask(query, { silent });
+function moved() {
+  newEntry ||= !moving;
+  newest.ask(queryOf(form), { of: journey });
+}
+
+function travel(query, { remembered = false, reset = false } = {}) {
+  journey += 1;
+  moving = false;
+  newEntry = !remembered;
+  newest.ask(query, { of: journey, travelled: true, reset, remembered });
 }
 
 function remember(link) {
   if (link === location.pathname + location.search) return;
-  if (turned) history.pushState(null, "", link);
+  if (newEntry) history.pushState(null, "", link);
   else history.replaceState(null, "", link);
-  turned = false;
+  newEntry = false;
 }
 
 function say({ state, reading }) {
-  for (const link of form.querySelectorAll("[data-preset]")) link.href = state.presets[link.dataset.preset];
-  for (const link of form.querySelectorAll("[data-file]")) link.href = state.files[link.dataset.file];
-  for (const link of form.querySelectorAll("[data-state]")) link.href = state[link.dataset.state];
-  for (const link of form.querySelectorAll("[data-preset]")) {
-    const here = link.getAttribute("href") === state.link;
-    if (here) link.setAttribute("aria-current", "true");
+  for (const link of document.querySelectorAll("[data-link]")) {
+    const [group, name] = link.dataset.link.split("/");
+    link.href = name ? state[group][name] : state[group];
+    if (group !== "presets") continue;
+    if (link.getAttribute("href") === state.link) link.setAttribute("aria-current", "true");
     else link.removeAttribute("aria-current");
   }
   if (!element("reading")) return;
-  element("reading").textContent = reading.headline;
-  element("warnings").replaceChildren(...reading.warnings.map((text) => {
-    const line = document.createElement("p");
-    line.textContent = text;
-    return line;
-  }));
-  const rows = reading.facts.map(({ label, value, unit }) => {
+  element("reading").replaceChildren(...raised(reading.headline));
+  element("warnings").replaceChildren(...reading.warnings.map((text) => made("p", text)));
+  element("facts").tBodies[0].replaceChildren(...reading.facts.map(([label, value, unit]) => {
     const row = document.createElement("tr");
-    const head = document.createElement("th");
-    head.scope = "row";
-    head.textContent = label;
-    const cells = [value === null ? "zero" : String(Number(value.toPrecision(4))), unit].map((text) => {
-      const cell = document.createElement("td");
-      cell.textContent = text;
-      return cell;
-    });
-    row.append(head, ...cells);
+    const cell = document.createElement("td");
+    cell.append(...raised(value));
+    row.append(Object.assign(made("th", label), { scope: "row" }), cell, made("td", unit));
     return row;
-  });
-  element("facts").tBodies[0].replaceChildren(...rows);
+  }));
+}
+
+function made(tag, text) {
+  return Object.assign(document.createElement(tag), { textContent: text });
+}
+
+// Exponents as the page sets them; the glyphs of superscripts come from fonts that do not match.
+function raised(text) {
+  return text.split(/([⁻⁰¹²³⁴⁵⁶⁷⁸⁹·]+)/).map((part, index) => (
+    index % 2 ? made("sup", [...part].map((digit) => "−0123456789."["⁻⁰¹²³⁴⁵⁶⁷⁸⁹·".indexOf(digit)]).join("")) : part));
 }
 
 function trouble(problem) {
   const place = element("trouble");
   place.hidden = !problem;
-  place.textContent = problem ? `${problem.title}: ${problem.detail}` : "";
+  place.textContent = problem ? [problem.title, problem.detail].filter(Boolean).join(": ") : "";
   if (problem?.nearest === undefined) return;
-  const link = document.createElement("a");
-  link.className = "state";
-  link.href = "/" + (problem.nearest?.split("?")[1] ? "?" + problem.nearest.split("?")[1] : "");
-  link.textContent = "Go to the nearest that works";
+  const [, query] = problem.nearest.split("?");
+  const link = made("a", "Go to the nearest that works");
+  Object.assign(link, { className: "state", href: query ? `/?${query}` : "/" });
   place.append(" ", link);
 }
 
-function changed(target) {
+form.addEventListener("input", ({ target }) => {
   if (target.type === "range") lead(target);
-  else sliders.filter((slider) => slider.dataset.for === target.id).forEach(follow);
-  ask({ push: !moving });
+  else sliders(form).filter((slider) => slider.dataset.for === target.id).forEach(follow);
+  const wrong = target.type === "range" ? "" : wrongWith(target);
+  if (wrong) {
+    trouble({ detail: `${wrong} The figure still shows ${shown[target.name]}.` });
+    return;
+  }
+  moved();
   moving = true;
-}
-
-form.addEventListener("input", (event) => changed(event.target));
+});
 form.addEventListener("change", () => { moving = false; });
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  ask({ push: true });
+  moved();
 });
 form.addEventListener("click", (event) => {
   const link = event.target.closest("a.state");
   if (!link || event.metaKey || event.ctrlKey || event.shiftKey) return;
   event.preventDefault();
-  link.blur();
-  ask({ push: true, query: new URL(link.href).search.slice(1) });
+  travel(new URL(link.href).search.slice(1), { reset: link.dataset.link === "reset" });
 });
-addEventListener("popstate", () => ask({ query: location.search.slice(1), silent: true }));
+addEventListener("popstate", () => travel(location.search.slice(1), { remembered: true }));
+element("figure").addEventListener("drawn", () => {
+  element("readout").textContent = figure.readout(shown.step, shown.unit);
+  element("printed").textContent = location.href;
+});
 
 element("copy").addEventListener("click", async ({ target }) => {
   const link = location.origin + location.pathname + location.search;
@@ -125,6 +148,7 @@ element("copy").addEventListener("click", async ({ target }) => {
   setTimeout(() => { target.textContent = "Copy link"; }, 1500);
 });
 
-sliders.forEach(ready);
+sliders(form).forEach(ready);
+document.documentElement.classList.add("ready");
 for (const key of ["unit", "step"]) if (form.elements[key]) form.elements[key].disabled = false;
-ask({ query: location.search.slice(1), silent: true });
+newest.ask(location.search.slice(1), { of: journey, remembered: true });

@@ -1,6 +1,8 @@
 // Before the first paint: the theme one chose last time, and the news that scripts run.
 document.documentElement.classList.add("scripts");
-const chosen = localStorage.getItem("theme");
+// Where storage is blocked, a choice lasts as long as the page.
+const stored = (change) => { try { return change(localStorage); } catch { return null; } };
+const chosen = stored((storage) => storage.getItem("theme"));
 if (chosen) document.documentElement.dataset.theme = chosen;
 
 addEventListener("DOMContentLoaded", () => {
@@ -12,10 +14,10 @@ addEventListener("DOMContentLoaded", () => {
     theme = themes[(themes.indexOf(theme) + 1) % themes.length];
     if (theme === "system") {
       delete document.documentElement.dataset.theme;
-      localStorage.removeItem("theme");
+      stored((storage) => storage.removeItem("theme"));
     } else {
       document.documentElement.dataset.theme = theme;
-      localStorage.setItem("theme", theme);
+      stored((storage) => storage.setItem("theme", theme));
     }
     tell();
   });

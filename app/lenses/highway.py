@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,49 +25,35 @@ from app.figure import (
 )
 from app.knobs import Experiment, View
 from app.links import plain, write
-from app.reading import Fact, Reading, count, fates, kept, number
-from lstm_engine import horizon, lstm, rnn, signals, survival, weights
+from app.networks import networks
+from app.reading import Fact, Reading, fates, kept, powers_of_ten
+from lstm_engine import chaos, horizon, lstm, rnn, survival
+from lstm_engine.horizon import needed_bias
+from lstm_engine.survival import CellSurvival, RnnSurvival
 
 MOST_STEPS_TOLD = 1000
-CHAOTIC_FROM = 5.0  # decades: rounding at 1e-16 then shows in the tenth digit or earlier
+CHAOTIC_FROM = 5.0  # log10: from here a change in the fifteenth digit shows in the tenth
+EXPLODED = 2.0  # log10: a hundredfold
+
+Rows = NDArray[np.int64]
+Survival = TypeVar("Survival", CellSurvival, RnnSurvival)
 
 
 @dataclass(frozen=True)
 class Highway:
-    """The numbers of the highway lens (`docs/math.md`, four words)."""
+    """The numbers of the highway lens (`docs/math.md`, "Four words").
+
+    `cell` and `rnn` hold the steps that are told, and those that a log axis needs beside them:
+    `told` and `lagged` are the rows of each.
+    """
 
     experiment: Experiment
-    cell: survival.CellSurvival
-    rnn: survival.RnnSurvival
+    cell: CellSurvival
+    rnn: RnnSurvival
+    told: Rows
+    lagged: Rows
     mean_log_f: NDArray[np.float64]  # (H,), natural logarithm, mean over time
-
-
-def drawn(
-    experiment: Experiment,
-) -> tuple[weights.Weights, weights.Weights, NDArray[np.float64]]:
-    """The gated cell's weights, the RNN's weights and the inputs, after every knob."""
-    e = experiment
-    cell = weights.draw_cell(
-        e.init,
-        e.D,
-        e.H,
-        seed=e.seed,
-        biases=(e.b_i, e.b_f, e.b_g, e.b_o),
-        chrono=e.chrono,
-        gain=e.gain,
-    )
-    rival = weights.draw_rnn(e.init, e.D, e.H, seed=e.seed, rnn_init=e.rnn_init, gain=e.rnn_gain)
-    inputs = signals.draw_inputs(
-        e.signal, e.T, e.D, amplitude=e.amplitude, seed=e.seed, text=e.text, series=e.series
-    )
-    return cell, rival, inputs
-
-
-def steps_told(T: int) -> NDArray[np.int64]:
-    """The steps an answer tells: all of 0 … T, or 1001 of them, evenly, where T is above 1000."""
-    if T <= MOST_STEPS_TOLD:
-        return np.arange(T + 1)
-    return (np.arange(MOST_STEPS_TOLD + 1) * T + MOST_STEPS_TOLD // 2) // MOST_STEPS_TOLD
+    amplification: dict[str, float]  # log10, by network: see `lstm_engine.chaos`
 
 
 def compute(experiment: Experiment) -> Highway:
@@ -76,21 +62,51 @@ def compute(experiment: Experiment) -> Highway:
     Raises:
         lstm_engine.errors.LeftFloat64: a state is no float64 any more.
     """
-    cell_weights, rnn_weights, inputs = drawn(experiment)
-    steps = steps_told(experiment.T)
-    states = lstm.forward(cell_weights, inputs)
-    rival = rnn.forward(rnn_weights, inputs, experiment.act)
+    cell, rival, inputs = networks(experiment)
+    told, lagged = steps_told(experiment.T), steps_lagged(experiment.T)
+    steps = np.union1d(told, lagged)
+    states, rival_states = lstm.forward(cell, inputs), rnn.forward(rival, inputs, experiment.act)
+    twin, rival_twin = chaos.nudged(cell), chaos.nudged(rival)
     return Highway(
         experiment,
-        survival.cell_survival(lstm, states, cell_weights, steps),
-        survival.rnn_survival(rival, rnn_weights, steps),
+        survival.cell_survival(lstm, states, cell, steps),
+        survival.rnn_survival(rival_states, rival, steps),
+        np.searchsorted(steps, told),
+        np.searchsorted(steps, lagged),
         horizon.mean_log_f(states),
+        {
+            "LSTM": chaos.log10_amplification(states.h, lstm.forward(twin, inputs).h),
+            "vanilla RNN": chaos.log10_amplification(
+                rival_states.h, rnn.forward(rival_twin, inputs, experiment.act).h
+            ),
+        },
     )
+
+
+def steps_told(T: int) -> Rows:
+    """The steps an answer tells: all of 0 … T, or 1001 of them, evenly, where T is above 1000."""
+    if T <= MOST_STEPS_TOLD:
+        return np.arange(T + 1)
+    return (np.arange(MOST_STEPS_TOLD + 1) * T + MOST_STEPS_TOLD // 2) // MOST_STEPS_TOLD
+
+
+def steps_lagged(T: int) -> Rows:
+    """The steps a log axis shows: all, or where T is above 1000 the last ones densely."""
+    if T <= MOST_STEPS_TOLD:
+        return np.arange(T + 1)
+    lags = np.geomspace(1, T, MOST_STEPS_TOLD).round().astype(np.int64)
+    return T - np.union1d(0, lags)[::-1]
+
+
+def at_rows(found: Survival, rows: Rows) -> Survival:
+    """A survival at some of its steps."""
+    return type(found)(*(getattr(found, field.name)[rows] for field in fields(found)))
 
 
 def answer(highway: Highway) -> dict[str, Any]:
     """What ``/api/highway`` tells; arrays stay arrays, nothing is rounded."""
-    cell, rival, query = highway.cell, highway.rnn, write(highway.experiment)
+    cell, rival = at_rows(highway.cell, highway.told), at_rows(highway.rnn, highway.told)
+    query = write(highway.experiment)
     return {
         "version": 1,
         "experiment": {key: value for key, value in highway.experiment if key != "v"},
@@ -116,7 +132,7 @@ def answer(highway: Highway) -> dict[str, Any]:
 def table(highway: Highway) -> Iterator[str]:
     """The lines of ``/api/highway.csv``: one unit at one step each; an empty field is zero."""
     yield "t,unit,cell_log10_direct,cell_log10_exact,rnn_log10_exact"
-    cell, rival = highway.cell, highway.rnn
+    cell, rival = at_rows(highway.cell, highway.told), at_rows(highway.rnn, highway.told)
     for row, t in enumerate(cell.steps.tolist()):
         columns = zip(
             cell.log10_direct[row].tolist(),
@@ -125,36 +141,42 @@ def table(highway: Highway) -> Iterator[str]:
             strict=True,
         )
         for unit, values in enumerate(columns):
-            fields = ("" if value == -math.inf else repr(value) for value in values)
-            yield f"{t},{unit},{','.join(fields)}"
+            written = ("" if value == -math.inf else repr(value) for value in values)
+            yield f"{t},{unit},{','.join(written)}"
 
 
 def reading(highway: Highway) -> Reading:
     """What the figure shows, in words and numbers, all at step 0 unless they say otherwise."""
-    experiment, cell, rival = highway.experiment, highway.cell, highway.rnn
-    T, share = experiment.T, float(cell.share[0])
-    exact, direct, rnn_exact = (
-        float(curve[0]) for curve in (cell.exact_rms, cell.direct_rms, rival.exact_rms)
+    cell, rival, T = highway.cell, highway.rnn, highway.experiment.T
+    exact, direct, detours, rnn_exact = (
+        float(curve[0])
+        for curve in (cell.exact_rms, cell.direct_rms, cell.detours_rms, rival.exact_rms)
     )
     half_life = float(np.median(horizon.half_life(highway.mean_log_f)))
     open_forget_gate = float(np.exp(np.median(highway.mean_log_f)))
-    needed = horizon.needed_bias(T)
-    steps = "step" if T == 1 else "steps"
-    sentences = [
-        f"Sent back {T:,} {steps} in time, the gradient {fates(exact, rnn_exact)}.",
-        on_which_road(exact, direct, share),
-    ]
-    facts = (
-        Fact("LSTM, every path (exact), rms over units", number(exact), "log10"),
-        Fact("LSTM, the carry alone (direct), rms over units", number(direct), "log10"),
-        Fact("LSTM, detours, rms over units", number(float(cell.detours_rms[0])), "log10"),
-        Fact("Vanilla RNN, rms over units", number(rnn_exact), "log10"),
-        Fact("Highway share", number(share), "of 1"),
-        Fact("Forget gate, median unit, geometric mean over time", open_forget_gate, "of 1"),
-        Fact("Half-life on the direct path, median unit", number(half_life), "steps"),
-        Fact(f"Forget bias that keeps half over {T:,} {steps}, direct path", needed, "b_f"),
+    steps = f"{T:,} {'step' if T == 1 else 'steps'}"
+    headline = (
+        f"Sent back {steps} in time, the gradient {fates(exact, rnn_exact)}. "
+        f"{on_which_road(exact, direct, float(cell.share[0]))}"
     )
-    return Reading(" ".join(sentences), facts, warnings(highway))
+    facts = (
+        Fact("LSTM, every path (exact), rms over units", exact, "log10"),
+        Fact("LSTM, the carry alone (direct), rms over units", direct, "log10"),
+        Fact("LSTM, detours, rms over units", detours, "log10"),
+        Fact("Vanilla RNN, rms over units", rnn_exact, "log10"),
+        Fact("Highway share", log10_share(direct, detours), "log10"),
+        Fact("Forget gate, median unit, geometric mean over time", open_forget_gate, "of 1"),
+        Fact("Half-life on the direct path, median unit", half_life, "steps"),
+        Fact(f"Forget bias that keeps half over {steps}, direct path", needed_bias(T), "b_f"),
+    )
+    return Reading(headline, facts, warnings(highway))
+
+
+def log10_share(direct: float, detours: float) -> float:
+    """The highway share, 1/(1 + 10^(lR − lD)), as a logarithm: it may be too small for float64."""
+    if direct == -math.inf:
+        return math.nan if detours == -math.inf else -math.inf
+    return -float(np.logaddexp(0.0, (detours - direct) * math.log(10))) / math.log(10)
 
 
 def on_which_road(exact: float, direct: float, share: float) -> str:
@@ -162,54 +184,51 @@ def on_which_road(exact: float, direct: float, share: float) -> str:
     if math.isnan(share):
         return "Nothing arrives on any road."
     carry = f"The carry alone, the product of forget gates, keeps {kept(direct)}"
+    if share == 1:
+        return f"{carry}: all that arrives came along the highway."
     if share >= 0.9:
         return f"{carry}: nearly all that arrives came along the highway."
     if share >= 0.1:
         return f"{carry}: highway and detours both bring their part (highway share {share:.0%})."
-    apart = abs(exact - direct)
-    if exact > max(direct, 0.0) and exact > 0.3:
+    if exact >= EXPLODED and exact > direct:
         return f"{carry}, while the detours through the recurrent weights make it explode."
-    if apart < 1:
+    if abs(exact - direct) < 0.5:
         return f"{carry}; what arrives came by detours through the recurrent weights."
     return (
-        f"{carry}, {count(apart)} powers of ten less than what arrives: "
+        f"{carry}, {powers_of_ten(abs(exact - direct))} less than what arrives: "
         "nearly all of it came by detours through the recurrent weights."
     )
 
 
 def warnings(highway: Highway) -> tuple[str, ...]:
     """What to beware of when reading these numbers."""
-    found = []
-    growth = {
-        "LSTM": highway.cell.exact_rms.max(),
-        "vanilla RNN": highway.rnn.exact_rms.max(),
-    }
-    for name, decades in growth.items():
-        if decades >= CHAOTIC_FROM:
-            found.append(
-                f"The {name} is chaotic here: a difference in the sixteenth digit grows "
-                f"{kept(float(decades))} times, so the same link may give "
-                "other digits on another machine."
-            )
-    return tuple(found)
+    return tuple(
+        f"The {network} is chaotic here: a change of its weights grows about "
+        f"{kept(log10)} times in its states, rounding errors too, so the same link may give other "
+        "digits on another machine."
+        for network, log10 in highway.amplification.items()
+        if log10 >= CHAOTIC_FROM
+    )
 
 
 def figure(highway: Highway, view: View) -> Figure:
     """Three maps on one scale, the curves and the share on the same time axis."""
-    experiment, cell, rival = highway.experiment, highway.cell, highway.rnn
+    experiment = highway.experiment
+    drawn = highway.told if view.lag == "linear" else highway.lagged
+    cell, rival = at_rows(highway.cell, drawn), at_rows(highway.rnn, drawn)
     unit = view.unit if view.unit is not None and view.unit < experiment.H else None
     order = rows(view, cell.log10_exact)
     maps = (
         Map("exact", "LSTM, every path (exact)", cell.log10_exact, order),
         Map("direct", "LSTM, the carry alone (direct)", cell.log10_direct, order),
-        Map("rnn", "Vanilla RNN, every path", rival.log10_exact, rows(view, rival.log10_exact)),
+        Map("RNN", "Vanilla RNN, every path", rival.log10_exact, rows(view, rival.log10_exact)),
     )
     lines = [
         Line("RNN", rival.exact_rms, RNN),
         Line("direct", cell.direct_rms, DIRECT, "dash"),
         Line("exact", cell.exact_rms, EXACT),
         # Last, so that its dots lie on the exact curve where the two are one.
-        Line("detours", cell.detours_rms, DETOURS, "dot"),
+        Line("detours", cell.detours_rms, DETOURS, "dot", 3.0),
     ]
     if unit is not None:
         lines += [
@@ -217,7 +236,7 @@ def figure(highway: Highway, view: View) -> Figure:
             Line(f"direct, unit {unit}", cell.log10_direct[:, unit], DIRECT, "dash", 1, False),
             Line(f"exact, unit {unit}", cell.log10_exact[:, unit], EXACT, "solid", 1, False),
         ]
-    share = Line("highway share", cell.share, EXACT, named=False)
+    share = Line("highway share, all units", cell.share, EXACT, named=False)
     return Figure(
         TimeAxis(cell.steps, experiment.T, view.lag, read(experiment)),
         ColourScale(float(view.floor)),
@@ -254,7 +273,7 @@ SHEETS: dict[Width, Sheet] = {
         704,
         {
             "exact": Box(56, 34, 538, 264),
-            "rnn": Box(610, 34, 1092, 264),
+            "RNN": Box(610, 34, 1092, 264),
             "direct": Box(56, 306, 538, 536),
             "share": Box(56, 578, 538, 648),
             "curves": Box(610, 306, 1092, 648),
@@ -266,21 +285,21 @@ SHEETS: dict[Width, Sheet] = {
         360,
         1240,
         {
-            "exact": Box(46, 88, 350, 268),
-            "direct": Box(46, 304, 350, 484),
-            "rnn": Box(46, 520, 350, 700),
-            "curves": Box(46, 764, 350, 1050),
-            "share": Box(46, 1098, 350, 1178),
+            "exact": Box(46, 88, 342, 268),
+            "direct": Box(46, 304, 342, 484),
+            "RNN": Box(46, 520, 342, 700),
+            "curves": Box(46, 764, 342, 1050),
+            "share": Box(46, 1098, 342, 1178),
         },
         Box(30, 20, 336, 34),
-        frozenset({"rnn", "share"}),
+        frozenset({"RNN", "share"}),
     ),
     "preview": Sheet(
         1200,
         630,
         {
             "exact": Box(56, 142, 538, 334),
-            "rnn": Box(610, 142, 1092, 334),
+            "RNN": Box(610, 142, 1092, 334),
             "direct": Box(56, 374, 538, 582),
             "curves": Box(610, 374, 1092, 582),
         },
