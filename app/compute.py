@@ -20,13 +20,13 @@ from cachetools import LRUCache
 
 from app import answers
 from app.answers import Answers, Timing
+from app.budget import FLOPS_LIMIT, affordable, affordable_steps, flops
 from app.errors import Problem, WrongKey
 from app.knobs import Experiment, View, default
 from app.links import plain, write
 from app.reading import mantissa
 from lstm_engine.errors import LeftFloat64
 
-FLOPS_LIMIT = 2e11
 CACHE_BYTES = 64 * 2**20
 FIRST = ("reading", "plot", "wide")
 
@@ -45,11 +45,6 @@ class Finished(NamedTuple):
     total_ms: float
 
 
-def flops(experiment: Experiment) -> float:
-    """The work of an experiment, 6H³T floating point operations: its products, rounded up."""
-    return 6.0 * experiment.H**3 * experiment.T
-
-
 def admit(experiment: Experiment, view: View) -> None:
     """Refuse what costs too much, before any work.
 
@@ -59,19 +54,17 @@ def admit(experiment: Experiment, view: View) -> None:
     cost = flops(experiment)
     if cost <= FLOPS_LIMIT:
         return
-    affordable = int(FLOPS_LIMIT // (6 * experiment.H**3))
     message = (
         f"with H={experiment.H} costs {mantissa(math.log10(cost))} floating point operations "
         f"(6H³T), and the limit is {mantissa(math.log10(FLOPS_LIMIT))}: "
-        f"lower T to {affordable} or lower H"
+        f"lower T to {affordable_steps(experiment)} or lower H"
     )
-    # T can be lowered: one's own text or numbers, which set it, are affordable at any H.
     raise Problem(
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "This experiment is too large",
         f"T={experiment.T} {message}.",
         [WrongKey("T", str(experiment.T), message)],
-        write(experiment.model_copy(update={"T": affordable}), view),
+        write(affordable(experiment), view),
     )
 
 

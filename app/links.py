@@ -7,6 +7,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from pydantic import BaseModel, ValidationError
 
+from app.budget import affordable
 from app.errors import Problem, WrongKey, shown
 from app.grammar import REAL
 from app.knobs import FIELDS, LINK_VERSION, Experiment, View, allowed, bounds, kind
@@ -135,7 +136,7 @@ def nearest(pairs: dict[str, str], bad: set[str]) -> str:
         experiment, experiment_errors = validated(Experiment, candidate)
         view, view_errors = validated(View, candidate)
         if experiment is not None and view is not None:
-            return write(experiment.in_force(), view)
+            return write(affordable(experiment.in_force()), view)
         # What only shows once the rest is right (two knobs that do not fit) is dropped in turn.
         still_bad = {error.key for error in experiment_errors + view_errors}
         remaining = {key: value for key, value in candidate.items() if key not in still_bad}

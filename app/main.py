@@ -106,6 +106,7 @@ def create_app(chosen: Settings | None = None) -> FastAPI:
         await compute.start()
         app.state.compute = compute
         yield
+        del app.state.compute
         compute.stop()
 
     app = FastAPI(
@@ -145,8 +146,8 @@ async def healthz() -> dict[str, str]:
 
 
 async def readyz(request: Request) -> Response:
-    """Answers 200 as long as there is a pool of workers; it has drawn before the port opens."""
-    ready = request.app.state.compute.pool is not None
+    """Answers 200 while there are workers; they have drawn before the port opens."""
+    ready = getattr(request.app.state, "compute", None) is not None
     body = orjson.dumps({"status": "ready" if ready else "stopped"})
     return Response(body, 200 if ready else 503, media_type="application/json")
 
@@ -175,22 +176,23 @@ def http_answer(request: Request, error: Exception) -> Response:
 def unforeseen_answer(request: Request, error: Exception) -> Response:
     """A fault of ours: logged here, told without a trace."""
     log.error("unforeseen %s at %s", type(error).__name__, request.url.path, exc_info=error)
-    status = HTTPStatus.INTERNAL_SERVER_ERROR
-    return refusal(
-        request, Problem(status, "Our fault", "Something broke on our side; it is logged.")
-    )
+    detail = "Something broke on our side; it is logged."
+    response = refusal(request, Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "Our fault", detail))
+    response.headers.update(SECURITY_HEADERS)  # this answer does not pass the door
+    return response
 
 
 def refusal(request: Request, problem: Problem) -> Response:
     """The page that explains, where a page was asked for; a problem document elsewhere."""
     path = request.url.path
     document = problem.document(path)
+    headers = {"Cache-Control": "no-store"}
+    if problem.retry_after_s is not None:
+        headers["Retry-After"] = str(problem.retry_after_s)
     wants_page = path in pages.PAGE_PATHS or (
         problem.status == HTTPStatus.NOT_FOUND and "text/html" in request.headers.get("accept", "")
     )
     if wants_page:
-        return pages.page(request, "wrong_link.html", {"problem": document}, status=problem.status)
-    headers = {"Cache-Control": "no-store"}
-    if problem.retry_after_s is not None:
-        headers["Retry-After"] = str(problem.retry_after_s)
+        context = {"problem": document}
+        return pages.page(request, "wrong_link.html", context, headers, problem.status)
     return Response(orjson.dumps(document), problem.status, headers, "application/problem+json")

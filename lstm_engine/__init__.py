@@ -12,7 +12,7 @@ Everything is float64; logarithms are to base 10 unless a name says otherwise. N
 no global random state. What the numbers mean: `docs/math.md`.
 """
 
-from lstm_engine import gates, horizon, lstm, rnn
+from lstm_engine import chaos, gates, horizon, lstm, rnn
 from lstm_engine.errors import LeftFloat64
 from lstm_engine.signals import SIGNALS, draw_inputs
 from lstm_engine.survival import CellSurvival, RnnSurvival, cell_survival, rnn_survival
@@ -25,6 +25,7 @@ __all__ = [
     "RnnSurvival",
     "Weights",
     "cell_survival",
+    "chaos",
     "draw_cell",
     "draw_inputs",
     "draw_rnn",

@@ -1,0 +1,53 @@
+"""Chaos: measured by two forward passes, not guessed from the gradient that arrives."""
+
+import numpy as np
+import pytest
+
+from lstm_engine import chaos, lstm, rnn, signals, weights
+
+FROM = 5.0  # decades of growth from which a page speaks of chaos
+
+
+def rnn_amplification(x: np.ndarray, act: str = "tanh", **drawing: object) -> float:
+    H = 24
+    drawn = weights.draw_rnn("normal", x.shape[1], H, seed=3, **drawing)
+    h, twin = (rnn.forward(w, x, act).h for w in (drawn, chaos.nudged(drawn)))
+    return chaos.log10_amplification(h, twin)
+
+
+def lstm_amplification(T: int, biases: tuple[float, ...], gain: float) -> float:
+    x = signals.draw_inputs("noise", T, 6, seed=1)
+    drawn = weights.draw_cell("normal", 6, 24, seed=3, biases=biases, gain=gain)
+    h, twin = (lstm.forward(w, x).h for w in (drawn, chaos.nudged(drawn)))
+    return chaos.log10_amplification(h, twin)
+
+
+def test_a_linear_network_explodes_without_chaos() -> None:
+    x = signals.draw_inputs("noise", 100, 6, seed=1)
+    assert rnn_amplification(x, "identity", rnn_init="identity", gain=2.0) < 3.0
+
+
+def test_a_random_tanh_network_of_large_gain_is_chaotic_and_one_of_small_gain_is_not() -> None:
+    x = np.zeros((200, 6))
+    x[0] = 1.0
+    assert rnn_amplification(x, gain=3.0) > FROM
+    assert rnn_amplification(x, gain=0.5) < 2.0
+
+
+def test_a_saturated_last_step_does_not_hide_the_chaos_before_it() -> None:
+    x = signals.draw_inputs("series", 0, 1, amplitude=50.0, series=(*(0.0,) * 200, 1.0))
+    assert rnn_amplification(x, gain=10.0) > FROM
+
+
+@pytest.mark.parametrize(
+    ("biases", "gain", "chaotic"),
+    [((0, 1, 0, 0), 1.0, False), ((0, 5, 0, 0), 10.0, True), ((0, 1, 0, 0), 0.0, False)],
+)
+def test_an_lstm_is_chaotic_at_large_recurrent_gain_alone(
+    biases: tuple[float, ...], gain: float, chaotic: bool
+) -> None:
+    assert (lstm_amplification(400, biases, gain) >= FROM) == chaotic
+
+
+def test_states_that_stay_zero_do_not_change() -> None:
+    assert chaos.log10_amplification(np.zeros((5, 3)), np.zeros((5, 3))) == -np.inf
