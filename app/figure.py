@@ -235,4 +235,5 @@ def ticks_between(low: float, high: float, most: int) -> Sequence[float]:
     least = (high - low) / max(most, 1)
     power = 10.0 ** np.floor(np.log10(max(least, 1e-9)))
     step = next(power * n for n in (1, 2, 5, 10) if power * n >= least)
-    return [float(n * step) for n in range(int(np.ceil(low / step)), int(high // step) + 1)]
+    first, last = np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9)
+    return [float(n * step) for n in range(int(first), int(last) + 1)]

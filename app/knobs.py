@@ -287,13 +287,13 @@ def bounds(key: str) -> tuple[float, float] | None:
     return None if low is None or high is None else (low, high)
 
 
-def kind(key: str) -> Literal["integer", "real", "choice", "text", "series", "names"]:
+def kind(key: str) -> Literal["integer", "real", "choice", "text", "numbers", "names"]:
     """What sort of value a key takes."""
     annotation = FIELDS[key].annotation
     if get_origin(annotation) is Literal:
         return "choice"
     if get_origin(annotation) is tuple:
-        return "names" if str in get_args(annotation) else "series"
+        return "names" if str in get_args(annotation) else "numbers"
     if annotation is str:
         return "text"
     return "real" if annotation is float else "integer"
@@ -315,7 +315,7 @@ def allowed(key: str) -> str:
     low, high = span
     if kind(key) == "text":
         return f"text of {low} to {high} characters"
-    if kind(key) == "series":
+    if kind(key) == "numbers":
         return f"{low} to {high} finite numbers with commas between them"
     return f"a {'whole ' if kind(key) == 'integer' else ''}number from {low} to {high}"
 

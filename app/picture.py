@@ -129,19 +129,20 @@ def columns_at(figure: Figure, width: int) -> NDArray[np.intp]:
 @cache
 def shades(scale: ColourScale) -> NDArray[np.uint8]:
     """Colours (SHADES + 3, 3): the scale from floor to top, above it, below it, hatching."""
-    values, colours = zip(*scale.stops(), strict=True)
+    _, colours = zip(*scale.stops(), strict=True)
     rgb = np.array([rgb_of(colour) for colour in colours], dtype=np.float64)
-    at = np.linspace(scale.floor, TOP, SHADES)
-    mixed = [np.interp(at, values, rgb[:, channel]) for channel in range(3)]
+    at = np.linspace(0, len(rgb) - 1, SHADES)
+    mixed = [np.interp(at, np.arange(len(rgb)), rgb[:, channel]) for channel in range(3)]
     beyond = [rgb_of(colour) for colour in (ABOVE_SCALE, ROAD, HATCH)]
     return np.concatenate([np.stack(mixed, 1).round(), beyond]).astype(np.uint8)
 
 
 def shade_numbers(log10: Floats, scale: ColourScale) -> NDArray[np.int64]:
-    """Which of `shades` each value takes."""
-    share = (log10 - scale.floor) / (TOP - scale.floor)
-    number = np.clip(share * (SHADES - 1), 0, SHADES - 1).round().astype(np.int64)
-    return np.where(share < 0, DARK, np.where(share > 1, BRIGHT, number))
+    """Which of `shades` each value takes: as many between any two stops, however far apart."""
+    values, _ = zip(*scale.stops(), strict=True)
+    share = np.interp(log10, values, np.linspace(0, 1, len(values)))
+    number = (share * (SHADES - 1)).round().astype(np.int64)
+    return np.where(log10 < scale.floor, DARK, np.where(log10 > TOP, BRIGHT, number))
 
 
 def paint(pen: Pen, numbers: NDArray[np.int64], scale: ColourScale, left: int, top: int) -> None:

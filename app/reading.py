@@ -33,8 +33,6 @@ def told(fact: Fact) -> str:
         if value == -math.inf:
             return "0"
         return f"{10**value:.4g}" if -3 <= value < 4 else mantissa(value)
-    if math.isinf(value):
-        return "endless"
     if value and not 1e-3 <= abs(value) < 1e5:
         return ("−" if value < 0 else "") + mantissa(math.log10(abs(value)))
     return (f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.4g}").replace("-", "−")

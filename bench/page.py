@@ -25,16 +25,21 @@ FLAGS = (
 WIDE = {"width": 1440, "height": 1000}
 
 # Whether the newest pixels are out is known in the second frame after the change.
-SHOWN = "const shown = () => new Promise((yes) => requestAnimationFrame(() => requestAnimationFrame(yes)));"
+SHOWN = """
+const frame = () => new Promise((yes) => requestAnimationFrame(yes));
+const shown = async () => { await frame(); await frame(); };
+"""
 
 FIRST_SIGHT = (
     SHOWN
     + """
-const first = (event, of) => new Promise((yes) => document.addEventListener(event, async ({ target }) => {
-  if (!target.matches?.(of)) return;
-  await shown();
-  yes(performance.now());
-}, true));
+const first = (event, of) => new Promise((yes) => {
+  document.addEventListener(event, async ({ target }) => {
+    if (!target.matches?.(of)) return;
+    await shown();
+    yes(performance.now());
+  }, true);
+});
 window.sight = Promise.all([first("load", ".figure img"), first("drawn", ".figure")]);
 """
 )
@@ -55,8 +60,9 @@ DRAG_STEPS = (
     await drawn;
     await shown();
     const whole = performance.now() - start;
-    const asked = performance.getEntriesByType("resource").find((entry) => entry.name.includes("/plot/"));
-    const server = asked.serverTiming.find((part) => part.name === "total").duration;
+    const entries = performance.getEntriesByType("resource");
+    const asked = entries.find(({ name }) => name.includes("/plot/"));
+    const server = asked.serverTiming.find(({ name }) => name === "total").duration;
     steps.push({ whole, answer: asked.duration, server });
     await new Promise((yes) => setTimeout(yes, 50));
   }
@@ -100,9 +106,7 @@ def tell_drag(browser: Browser, address: str, drags: int) -> None:
     )
     print(f"a drag step of the forget bias at defaults, {len(steps)} of them, input to pixels:")
     print(f"  median {median(whole):.0f} ms, 90% within {quantiles(whole, n=10)[-1]:.0f} ms")
-    print(
-        f"  of which until the answer {median(answer):.0f} ms, on the server {median(server):.0f} ms"
-    )
+    print(f"  until the answer {median(answer):.0f} ms, of it the server {median(server):.0f} ms")
 
 
 def main() -> None:

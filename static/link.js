@@ -2,14 +2,14 @@
 
 const named = (form) => [...form.elements].filter((field) => field.name);
 
-// Some fields count only with a certain value of another one ("signal=text").
+// Some fields count only with a certain value of another one, written "other=value".
 function counts(form, field) {
   const [other, value] = (field.dataset.onlyWith ?? "").split("=");
   return !other || form.elements[other].value === value;
 }
 
 // A list may be pasted in any usual form: the link wants commas alone between its numbers.
-const written = (field) => (field.dataset.kind === "series"
+const written = (field) => (field.dataset.kind === "numbers"
   ? field.value.trim().split(/[\s,;]+/).filter(Boolean).join(",") : field.value);
 
 // What differs from the defaults, as the server declared them on each field.

@@ -169,7 +169,9 @@ def reading(highway: Highway) -> Reading:
         Fact("Half-life on the direct path, median unit", half_life, "steps"),
         Fact(f"Forget bias that keeps half over {steps}, direct path", needed_bias(T), "b_f"),
     )
-    return Reading(headline, facts, warnings(highway))
+    # Gates so far open that float64 sees no loss have no half-life to tell.
+    told = tuple(fact for fact in facts if fact.value != math.inf)
+    return Reading(headline, told, warnings(highway))
 
 
 def log10_share(direct: float, detours: float) -> float:

@@ -36,9 +36,13 @@ CHOICES = [key for key in FIELDS if kind(key) == "choice"]
 
 
 def reals(low: float, high: float) -> st.SearchStrategy[float]:
-    """Every float from `low` to `high`, the ends, −0 and tiny ones among them."""
-    edges = [low, high, -0.0 if low <= 0 else low, math.nextafter(high, low)]
-    return st.sampled_from(edges) | st.floats(low, high, allow_nan=False)
+    """Every float from `low` to `high` that a link can carry (so no −0), its ends first."""
+    edges = [low, high, math.nextafter(high, low), max(low, 5e-324)]
+    return st.sampled_from(edges) | st.floats(low, high, allow_nan=False).map(unsigned_zero)
+
+
+def unsigned_zero(value: float) -> float:
+    return value + 0.0
 
 
 def value_of(key: str) -> st.SearchStrategy[object]:
@@ -57,8 +61,8 @@ def value_of(key: str) -> st.SearchStrategy[object]:
             return st.sampled_from(choices(key))
         case "text":
             return st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
-        case "series":
-            any_number = st.floats(allow_nan=False, allow_infinity=False)
+        case "numbers":
+            any_number = st.floats(allow_nan=False, allow_infinity=False).map(unsigned_zero)
             return st.lists(any_number, min_size=2, max_size=6).map(tuple)
         case sort:
             assert span is not None
@@ -70,9 +74,8 @@ def value_of(key: str) -> st.SearchStrategy[object]:
 @st.composite
 def experiments(draw: st.DrawFn) -> Experiment:
     """Any valid experiment; knobs are at their default half of the time."""
-    chosen = {
-        key: draw(value_of(key)) for key in Experiment.model_fields if key != "v" and draw(st.booleans())
-    }
+    keys = [key for key in Experiment.model_fields if key != "v"]
+    chosen = {key: draw(value_of(key)) for key in keys if draw(st.booleans())}
     least = LEAST_FEATURES.get(str(chosen.get("signal")), 1)
     if int(str(chosen.get("D", 8))) < least:
         chosen["D"] = least

@@ -134,7 +134,7 @@ def test_a_cell_that_is_not_built_yet_is_refused_by_name(cell: str) -> None:
 
 @pytest.mark.parametrize("T_max", [1, 2])
 def test_chrono_is_off_or_at_least_three(T_max: int) -> None:
-    with pytest.raises(ValidationError, match="0 .off. or a whole number from 3"):
+    with pytest.raises(ValidationError, match=r"0 .off. or a whole number from 3"):
         Experiment(chrono=T_max)
     assert Experiment(chrono=0).chrono == 0
     assert Experiment(chrono=3).chrono == 3
@@ -142,7 +142,7 @@ def test_chrono_is_off_or_at_least_three(T_max: int) -> None:
 
 @pytest.mark.parametrize(("signal", "least"), [("adding", 2), ("copy", 3)])
 def test_task_signals_need_room_for_their_channels(signal: str, least: int) -> None:
-    assert Experiment(signal=signal, D=least).D == least
+    assert least == Experiment(signal=signal, D=least).D
     with pytest.raises(ValidationError, match=f"at least {least} for signal={signal}"):
         Experiment(signal=signal, D=least - 1)
 
@@ -205,7 +205,9 @@ def test_minus_zero_is_zero() -> None:
     assert math.copysign(1, float(str(real_of("-0")))) == 1.0
 
 
-@pytest.mark.parametrize("text", ["nan", "inf", "Infinity", "1_0.5", "+1", "1e+5", "", "1 ", "0x1p0"])
+@pytest.mark.parametrize(
+    "text", ["nan", "inf", "Infinity", "1_0.5", "+1", "1e+5", "", "1 ", "0x1p0"]
+)
 def test_what_is_no_real_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a number"):
         real_of(text)

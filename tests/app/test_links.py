@@ -1,4 +1,4 @@
-"""Links: what is written reads back, in one form only; what cannot be read says why and what can."""
+"""Links: what is written reads back, in one form only; what cannot be read says why."""
 
 import re
 from typing import Any
@@ -39,8 +39,8 @@ def refusal(query: str | bytes) -> Problem:
 @given(experiments(), views())
 @example(Experiment(text=" ", series=(1.0, 2.0)), View())
 @example(Experiment(signal="text", text="a+b&c=d%20#é 😀\x00\r\n?"), View())
-@example(Experiment(signal="series", series=(1e308, -5e-324, 1e16, 0.1, -0.0)), View())
-@example(Experiment(b_f=-0.0), View(unit=0, step=0))
+@example(Experiment(signal="series", series=(1e308, -5e-324, 1e16, 0.1, 0.0)), View())
+@example(Experiment(b_f=0.0), View(unit=0, step=0))
 def test_what_is_written_reads_back_equal_and_is_written_the_same(
     experiment: Experiment, view: View
 ) -> None:
@@ -145,8 +145,8 @@ def test_emoji_and_raw_utf8_mean_the_same_as_their_escapes() -> None:
 
 
 def test_letters_are_not_normalised() -> None:
-    composed, _ = read("signal=text&text=%C3%A9".encode(), with_view=True)
-    decomposed, _ = read("signal=text&text=e%CC%81".encode(), with_view=True)
+    composed, _ = read(b"signal=text&text=%C3%A9", with_view=True)
+    decomposed, _ = read(b"signal=text&text=e%CC%81", with_view=True)
     assert (composed.T, decomposed.T) == (1, 2)
 
 
@@ -205,8 +205,9 @@ def wrong_values(key: str) -> dict[str, str]:
         return wrong | {value[:9]: value for value in others}
     if sort == "text":
         return wrong | {"1001 characters": "x" * 1001, "10,000 characters": LONG}
-    if sort == "series":
-        numbers = {f"1,{name}": f"1,{value}" for name, value in NOT_A_NUMBER.items() if name != "comma"}
+    if sort == "numbers":
+        numbers = {f"1,{name}": f"1,{value}" for name, value in NOT_A_NUMBER.items()}
+        del numbers["1,comma"]
         numbers |= {"one": "1", "1001": "1" + ",1" * 1000, "1e999": "1,1e999", "comma": "1,2,"}
         return wrong | numbers | {"10,000 digits": f"1,{LONG}"}
     return wrong | {"unknown": "b_f,nonsense", "space": "b_f,%20T", "10,000 characters": LONG}
@@ -216,7 +217,6 @@ BAD = [
     pytest.param(key, value, id=f"{key}: {name}")
     for key in FIELDS
     for name, value in wrong_values(key).items()
-    if not (key == "v" and name == "10,000 digits" and False)
 ]
 
 
@@ -235,15 +235,14 @@ def test_a_wrong_key_is_named_over_http_and_the_nearest_link_works(
     client: TestClient, key: str
 ) -> None:
     path = "/api/highway" if key in Experiment.model_fields else "/plot/highway"
+    small = {"T": "&H=2", "H": "&T=2"}.get(key, "")  # the nearest is the largest there is
     for name, value in wrong_values(key).items():
-        answer = client.get(f"{path}?{key}={value}")
+        answer = client.get(f"{path}?{key}={value}{small}")
         assert answer.status_code == 422, name
         document = answer.json()
         assert [error["key"] for error in document["errors"]] == [key]
         assert document["nearest"].startswith(path)
-        # The nearest of many wrong values is the default or an end: the answers are kept.
-        if key not in ("T", "H"):
-            assert client.get(document["nearest"]).status_code == 200, name
+        assert client.get(document["nearest"]).status_code == 200, name
 
 
 @pytest.mark.parametrize("key", FIELDS)
@@ -331,7 +330,7 @@ def test_nearest_gives_a_signal_the_room_it_needs(signal: str, D: int) -> None:
 def test_nearest_is_within_the_budget_even_where_both_sizes_were_too_large(
     client: TestClient,
 ) -> None:
-    document = client.get("/api/highway?T=99999&H=999").json()
+    document = client.get("/api/weights.safetensors?T=99999&H=999").json()
     assert client.head(document["nearest"]).status_code == 200
 
 

@@ -1,0 +1,100 @@
+"""Addresses and experiments that tests ask for, and the same numbers from the engine itself."""
+
+import math
+from typing import Any
+
+import numpy as np
+from starlette.testclient import TestClient
+
+from app.knobs import Experiment
+from app.lenses import LENSES
+from app.links import read
+from lstm_engine import (
+    Weights,
+    cell_survival,
+    draw_cell,
+    draw_inputs,
+    draw_rnn,
+    lstm,
+    rnn,
+    rnn_survival,
+)
+
+NUMBERS = [f"/api/{lens}{ending}" for lens in LENSES for ending in ("", ".csv", ".npz")]
+PICTURES = ["/picture/highway-wide.png", "/picture/highway-narrow.png", "/preview.png"]
+WITHOUT_VIEW = [*NUMBERS, "/api/weights.safetensors"]
+WITH_VIEW = [*PICTURES, "/plot/highway"]
+COMPUTED = [*WITHOUT_VIEW, *WITH_VIEW]
+TEXT = ["/api/highway", "/api/highway.csv", "/plot/highway"]
+
+SMALL = "T=12&H=3&D=2"
+SAMPLES: dict[str, str] = {
+    "defaults": "",
+    "small": SMALL,
+    "one step, one unit": "T=1&H=1&D=1",
+    "no recurrence": f"{SMALL}&gain=0&rnn_gain=0",
+    "another start": f"{SMALL}&init=pytorch&seed=7&b_f=-2&b_i=0.5&b_g=-1&b_o=3&chrono=40",
+    "other nonlinearity": f"{SMALL}&init=normal&act=relu&rnn_init=identity&gain=2&rnn_gain=1.5",
+    "adding": f"{SMALL}&signal=adding&amplitude=3",
+    "copy": "T=40&H=3&signal=copy",
+    "text": "H=3&signal=text&text=to%20be%20%F0%9F%98%80",
+    "series": "H=3&signal=series&series=3,1,4,1,5,9,2.5",
+    "above a thousand": "T=1003&H=2&D=1",
+}
+
+
+def asked(client: TestClient, address: str) -> Any:
+    answer = client.get(address)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def drawn(e: Experiment) -> tuple[Weights, Weights, np.ndarray]:
+    """Weights of both networks and the inputs, from the engine itself."""
+    biases = (e.b_i, e.b_f, e.b_g, e.b_o)
+    cell = draw_cell(e.init, e.D, e.H, seed=e.seed, biases=biases, chrono=e.chrono, gain=e.gain)
+    rival = draw_rnn(e.init, e.D, e.H, seed=e.seed, rnn_init=e.rnn_init, gain=e.rnn_gain)
+    x = draw_inputs(
+        e.signal, e.T, e.D, amplitude=e.amplitude, seed=e.seed, text=e.text, series=e.series
+    )
+    return cell, rival, x
+
+
+def by_the_engine(query: str) -> dict[str, np.ndarray]:
+    """The numbers of an experiment from the engine itself, without the app's lens."""
+    e, _ = read(query.encode(), with_view=False)
+    cell, rival, x = drawn(e)
+    steps = range(e.T + 1) if e.T <= 1000 else [(k * e.T + 500) // 1000 for k in range(1001)]
+    ours = cell_survival(lstm, lstm.forward(cell, x), cell, steps)
+    theirs = rnn_survival(rnn.forward(rival, x, e.act), rival, steps)
+    return {
+        "cell_log10_direct": ours.log10_direct,
+        "cell_log10_exact": ours.log10_exact,
+        "rnn_log10_exact": theirs.log10_exact,
+        "norms_cell_direct_rms": ours.direct_rms,
+        "norms_cell_exact_rms": ours.exact_rms,
+        "norms_cell_detours_rms": ours.detours_rms,
+        "norms_rnn_exact_rms": theirs.exact_rms,
+        "highway_share": ours.share,
+    }
+
+
+def numbers_of(answer: dict[str, Any]) -> dict[str, np.ndarray]:
+    """The arrays of a JSON answer under the names that its NPZ has; null as −inf, as a log10."""
+    cell, rival, norms = answer["cell"], answer["rnn"], answer["norms"]
+    return {
+        "cell_log10_direct": filled(cell["log10_direct"]),
+        "cell_log10_exact": filled(cell["log10_exact"]),
+        "rnn_log10_exact": filled(rival["log10_exact"]),
+        "norms_cell_direct_rms": filled(norms["cell_direct"]["rms"]),
+        "norms_cell_exact_rms": filled(norms["cell_exact"]["rms"]),
+        "norms_cell_detours_rms": filled(norms["cell_detours"]["rms"]),
+        "norms_rnn_exact_rms": filled(norms["rnn_exact"]["rms"]),
+        "highway_share": filled(answer["highway_share"], math.nan),
+    }
+
+
+def filled(rows: list[Any], nothing: float = -math.inf) -> np.ndarray:
+    """Nested lists as an array, `nothing` in the place of null."""
+    array = np.array(rows, dtype=object)
+    return np.where(np.equal(array, None), nothing, array).astype(np.float64)

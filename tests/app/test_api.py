@@ -1,0 +1,163 @@
+"""For programs: the headers of an answer, what a client may ask for, and its description."""
+
+import gzip
+import re
+
+import orjson
+import pytest
+from starlette.testclient import TestClient
+
+from app.knobs import FIELDS, View
+from tests.app.samples import COMPUTED, PICTURES, SMALL, TEXT, WITH_VIEW, WITHOUT_VIEW, asked
+
+
+def test_a_file_is_saved_under_its_own_name(client: TestClient) -> None:
+    for path in ("/api/highway.csv", "/api/highway.npz", "/api/weights.safetensors"):
+        disposition = client.get(f"{path}?{SMALL}").headers["content-disposition"]
+        assert disposition == f'attachment; filename="{path.rsplit("/", 1)[-1]}"'
+    assert "content-disposition" not in client.get(f"/api/highway?{SMALL}").headers
+
+
+@pytest.mark.parametrize("path", PICTURES)
+def test_pictures_are_png(client: TestClient, path: str) -> None:
+    answer = client.get(f"{path}?{SMALL}")
+    assert answer.headers["content-type"] == "image/png"
+    assert answer.content.startswith(b"\x89PNG\r\n")
+
+
+# View keys ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", WITHOUT_VIEW)
+def test_view_keys_change_no_number_even_malformed_ones(client: TestClient, path: str) -> None:
+    plain = client.get(f"{path}?{SMALL}")
+    for extra in (
+        "unit=2&step=3&order=survival&lag=log&floor=-30&hide=T",
+        "unit=-7&step=nonsense&order=&lag=LOG&floor=0&hide=nonsense",
+        "unit=%FF&unit=1&unit=2",
+    ):
+        answer = client.get(f"{path}?{extra}&{SMALL}")
+        assert answer.status_code == 200
+        assert answer.content == plain.content
+        assert answer.headers["etag"] == plain.headers["etag"]
+
+
+@pytest.mark.parametrize("path", WITH_VIEW)
+def test_view_keys_count_where_there_is_something_to_see(client: TestClient, path: str) -> None:
+    plain, seen = client.get(f"{path}?{SMALL}"), client.get(f"{path}?{SMALL}&floor=-300&step=3")
+    assert plain.content != seen.content
+    assert plain.headers["etag"] != seen.headers["etag"]
+    assert client.get(f"{path}?{SMALL}&floor=-13").status_code == 422
+
+
+# Headers -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", COMPUTED)
+def test_computed_answers_are_kept_for_an_hour_and_known_by_their_mark(
+    client: TestClient, path: str
+) -> None:
+    answer = client.get(f"{path}?{SMALL}")
+    assert "max-age=3600" in answer.headers["cache-control"]
+    assert answer.headers["vary"] == "Accept-Encoding"
+    mark = answer.headers["etag"]
+    assert re.fullmatch(r'(W/)?"[\w-]+"', mark)
+    for held in (mark, f'"other", {mark}', "*"):
+        again = client.get(f"{path}?{SMALL}", headers={"If-None-Match": held})
+        assert again.status_code == 304
+        assert again.content == b""
+        assert again.headers["etag"] == mark
+        assert again.headers["vary"] == "Accept-Encoding"
+        assert again.headers["cache-control"] == answer.headers["cache-control"]
+    assert client.get(f"{path}?{SMALL}", headers={"If-None-Match": '"other"'}).status_code == 200
+    same = client.get(f"{path}?D=2&T=12&H=03")
+    assert same.headers["etag"] == mark
+    assert client.get(f"{path}?{SMALL}&seed=1").headers["etag"] != mark
+
+
+def test_marks_differ_between_forms_of_one_experiment(client: TestClient) -> None:
+    marks = [client.get(f"{path}?{SMALL}").headers["etag"] for path in COMPUTED]
+    assert len(set(marks)) == len(marks)
+
+
+def test_what_a_client_holds_does_not_hide_that_its_link_is_wrong(client: TestClient) -> None:
+    answer = client.get("/api/highway?T=0", headers={"If-None-Match": "*"})
+    assert answer.status_code == 422
+
+
+@pytest.mark.parametrize("path", [*COMPUTED, "/"])
+def test_every_computed_answer_says_where_its_time_went(client: TestClient, path: str) -> None:
+    timing = client.get(f"{path}?v=1&T=12&H=3&D=2").headers["server-timing"]
+    found = re.fullmatch(
+        r"engine;dur=(\d+\.\d+), figures;dur=(\d+\.\d+), total;dur=(\d+\.\d+)", timing
+    )
+    assert found, timing
+    engine_ms, figures_ms, total_ms = map(float, found.groups())
+    assert 0 <= engine_ms + figures_ms <= total_ms + 0.02
+
+
+@pytest.mark.parametrize("path", TEXT)
+def test_text_is_compressed_for_clients_that_take_it(client: TestClient, path: str) -> None:
+    plain = client.get(f"{path}?{SMALL}", headers={"Accept-Encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+    for offer in ("gzip", "br, gzip;q=0.5", "GZIP", "deflate, gzip;q=1.0, *;q=0"):
+        with client.stream("GET", f"{path}?{SMALL}", headers={"Accept-Encoding": offer}) as answer:
+            raw = b"".join(answer.iter_raw())
+        assert answer.headers["content-encoding"] == "gzip", offer
+        assert int(answer.headers["content-length"]) == len(raw) < len(plain.content)
+        assert gzip.decompress(raw) == plain.content
+    for offer in ("", "gzip;q=0", "gzip; q=0.000", "br", "identity"):
+        answer = client.get(f"{path}?{SMALL}", headers={"Accept-Encoding": offer})
+        assert "content-encoding" not in answer.headers, offer
+        assert answer.content == plain.content
+
+
+@pytest.mark.parametrize("path", ["/api/highway.npz", "/preview.png", "/api/weights.safetensors"])
+def test_what_is_dense_already_is_not_compressed(client: TestClient, path: str) -> None:
+    answer = client.get(f"{path}?{SMALL}", headers={"Accept-Encoding": "gzip, br"})
+    assert "content-encoding" not in answer.headers
+
+
+@pytest.mark.parametrize("path", [*COMPUTED, "/openapi.json", "/healthz", "/readyz"])
+def test_head_answers_as_get_without_the_body(client: TestClient, path: str) -> None:
+    plain = {"Accept-Encoding": "identity"}
+    got, head = client.get(path, headers=plain), client.head(path, headers=plain)
+    assert head.status_code == got.status_code == 200
+    assert head.content == b""
+    for name in (got.headers.keys() | head.headers.keys()) - {"server-timing"}:
+        assert head.headers[name] == got.headers[name], name
+    assert int(head.headers["content-length"]) == len(got.content)
+
+
+# The description for machines --------------------------------------------------------------------
+
+
+def test_the_description_lists_every_address_with_its_keys(client: TestClient) -> None:
+    paths = asked(client, "/openapi.json")["paths"]
+    assert set(COMPUTED) <= set(paths)
+    for path in COMPUTED:
+        get = paths[path]["get"]
+        keys = [parameter["name"] for parameter in get["parameters"]]
+        view = set(View.model_fields)
+        assert keys == [key for key in FIELDS if path in WITH_VIEW or key not in view]
+        assert all(parameter["description"] for parameter in get["parameters"])
+        assert {"200", "304", "414", "422", "503"} <= set(get["responses"])
+
+
+def test_the_description_refers_only_to_what_it_holds(client: TestClient) -> None:
+    document = asked(client, "/openapi.json")
+    text = orjson.dumps(document).decode()
+    for reference in set(re.findall(r'"\$ref":"#/([^"]+)"', text)):
+        place = document
+        for part in reference.split("/"):
+            assert part in place, f"#/{reference} leads nowhere"
+            place = place[part]
+
+
+def test_defaults_in_the_description_are_of_the_type_that_it_names(client: TestClient) -> None:
+    types = {"integer": int, "number": float | int, "string": str}
+    paths = asked(client, "/openapi.json")["paths"]
+    for parameter in paths["/plot/highway"]["get"]["parameters"]:
+        schema = parameter["schema"]
+        if schema.get("default") is not None:
+            assert isinstance(schema["default"], types[schema["type"]]), parameter["name"]

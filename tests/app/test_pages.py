@@ -1,0 +1,455 @@
+"""Pages: what a person gets without a script, and that nothing comes from anywhere else."""
+
+import io
+import re
+from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
+
+import pytest
+from PIL import Image
+from starlette.testclient import TestClient
+
+from app.knobs import BUILT_CELLS, FIELDS, Experiment, View, bounds, choices, control, default, kind
+from app.lenses.highway import compute
+from app.lenses.highway import reading as lens_reading
+from app.links import plain, read, write
+from app.reading import told, unit_told
+from tests.app.markup import Element, parsed
+from tests.app.samples import SMALL, asked
+
+ADDRESSES = {"href", "src", "srcset", "action", "data-plot", "data-plotly", "poster", "formaction"}
+
+
+def opened(client: TestClient, address: str) -> Element:
+    answer = client.get(address)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    return parsed(answer.text)
+
+
+QUERIES = {
+    "defaults": "",
+    "small": "v=1&T=12&H=3&D=2",
+    "every knob": "v=1&T=12&H=3&D=4&b_i=0.5&b_f=-2&b_g=-1e-5&b_o=3&init=pytorch&chrono=40&gain=0.7"
+    "&rnn_gain=1.5&rnn_init=identity&act=logistic&signal=sine&amplitude=2.5&seed=7",
+    "text": "v=1&H=3&signal=text&text=%3Cb%3E%26amp%3B%20%22a%22%20%27%2B%25%23%20%F0%9F%98%80",
+    "series": "v=1&H=3&signal=series&series=3,1,4,1.5,-9e-7",
+    "view": "v=1&T=12&H=3&unit=2&step=0&order=survival&lag=log&floor=-300",
+    "hidden": "v=1&H=3&b_f=3&signal=text&text=%20a%20&unit=1&lag=log"
+    "&hide=T,H,D,cell,b_f,signal,text,unit,lag,presets,reading",
+}
+
+
+# Links -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("query", "canonical"),
+    [
+        ("v=1", "/"),
+        ("T=100", "/"),
+        ("b_f=2.0&T=50", "/?v=1&T=50&b_f=2"),
+        ("lag=log&b_f=2", "/?v=1&b_f=2&lag=log"),
+        ("unit=3&hide=T,H&floor=-30&T=50", "/?v=1&T=50&unit=3&floor=-30&hide=T,H"),
+        ("signal=text&text=a+b", "/?v=1&signal=text&text=a%20b"),
+        ("text=unused", "/"),
+        ("v=1&b_f=2&", "/?v=1&b_f=2"),
+        ("signal=text&text=//evil.example", "/?v=1&signal=text&text=%2F%2Fevil.example"),
+    ],
+)
+def test_a_link_that_is_not_canonical_is_redirected_with_its_view(
+    client: TestClient, query: str, canonical: str
+) -> None:
+    for ask in (client.get, client.head):
+        answer = ask(f"/?{query}")
+        assert answer.status_code == 308
+        assert answer.headers["location"] == canonical
+    assert client.get(canonical).status_code == 200
+
+
+@pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
+def test_a_canonical_link_is_answered_at_once(client: TestClient, query: str) -> None:
+    assert write(*read(query.encode(), with_view=True)) == query
+    assert client.get(f"/?{query}").status_code == 200
+
+
+@pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
+def test_every_link_of_a_page_works(client: TestClient, query: str) -> None:
+    page = opened(client, f"/?{query}")
+    links = {a.attributes["href"] for a in page.all("a")} - {"#main"}
+    assert len(links) > 3
+    for link in links:
+        assert client.get(link).status_code == 200, link
+
+
+def test_presets_keep_sizes_input_and_view(client: TestClient) -> None:
+    page = opened(client, "/?v=1&T=12&H=3&b_f=2&init=normal&gain=3&amplitude=2&seed=5&lag=log")
+    presets = {
+        a.attributes["data-link"].removeprefix("presets/"): a.attributes["href"]
+        for a in page.all("a")
+        if a.attributes.get("data-link", "").startswith("presets/")
+    }
+    assert presets == {
+        "Keras": "/?v=1&T=12&H=3&amplitude=2&seed=5&lag=log",
+        "PyTorch": "/?v=1&T=12&H=3&b_f=0&init=pytorch&amplitude=2&seed=5&lag=log",
+        "Chrono": "/?v=1&T=12&H=3&b_f=0&chrono=12&amplitude=2&seed=5&lag=log",
+        "Forget bias 5": "/?v=1&T=12&H=3&b_f=5&amplitude=2&seed=5&lag=log",
+        "No recurrence": "/?v=1&T=12&H=3&gain=0&amplitude=2&seed=5&lag=log",
+    }
+
+
+@pytest.mark.parametrize(
+    ("query", "following"),
+    [("v=1&T=12&H=3", "/?v=1&T=12&H=3&seed=1"), ("v=1&T=12&H=3&seed=4294967295", "/?v=1&T=12&H=3")],
+)
+def test_another_seed_is_the_next_one(client: TestClient, query: str, following: str) -> None:
+    page = opened(client, f"/?{query}")
+    assert page.one("a", data_link="another_seed").attributes["href"] == following
+
+
+# Wrong links -------------------------------------------------------------------------------------
+
+
+def test_a_wrong_link_is_a_page_that_names_each_key_and_offers_the_nearest(
+    client: TestClient,
+) -> None:
+    answer = client.get("/?T=0&tau=%3Cscript%3E&b_f=&H=3&lag=LOG&act=" + "s" * 200)
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    page = parsed(answer.text)
+    rows = [[cell.text for cell in row.all("th", "td")] for row in page.one("tbody").all("tr")]
+    assert {row[0]: row[1] for row in rows} == {
+        "T": "0",
+        "tau": "<script>",
+        "b_f": "empty",
+        "lag": "LOG",
+        "act": "s" * 99 + "…",
+    }
+    messages = {row[0]: row[2] for row in rows}
+    assert "from 1 to 20000" in messages["T"]
+    assert "from -20 to 20" in messages["b_f"]
+    assert "linear, log" in messages["lag"]
+    nearest = page.one("a", id="nearest")
+    assert nearest.attributes["href"] == nearest.text == "/?v=1&T=1&H=3"
+    assert client.get(nearest.text).status_code == 200
+    assert not page.all("script")[1:]
+
+
+@pytest.mark.parametrize("query", ["T=20000&H=256", "act=relu&rnn_gain=10&T=1000&H=4"])
+def test_what_is_too_large_is_a_page_too(client: TestClient, query: str) -> None:
+    answer = client.get(f"/?{query}", follow_redirects=True)
+    assert answer.status_code == 422
+    page = parsed(answer.text)
+    assert page.one("tbody").all("tr")
+    if "H=256" not in query:  # that one takes its time; the API's tests ask for it
+        assert client.get(page.one("a", id="nearest").attributes["href"]).status_code == 200
+
+
+def test_a_wrong_link_is_not_kept(client: TestClient) -> None:
+    assert client.get("/?T=0").headers["cache-control"] == "no-store"
+
+
+def test_a_wrong_link_keeps_its_good_view_keys(client: TestClient) -> None:
+    page = parsed(client.get("/?T=0&lag=log&unit=x").text)
+    assert page.one("a", id="nearest").attributes["href"] == "/?v=1&T=1&lag=log"
+
+
+# The form ----------------------------------------------------------------------------------------
+
+
+def submitted(page: Element) -> str:
+    """What a browser sends for the page's form without any script."""
+    pairs = []
+    for field in page.one("form", id="lab").all("input", "select", "textarea"):
+        name = field.attributes.get("name")
+        if not name or "disabled" in field.attributes:
+            continue
+        if field.tag == "select":
+            chosen = [o for o in field.all("option") if "selected" in o.attributes]
+            assert len(chosen) == 1 and "disabled" not in chosen[0].attributes
+            value = chosen[0].attributes["value"]
+        elif field.tag == "textarea":
+            value = field.text.removeprefix("\n")  # HTML drops a first line end
+        else:
+            value = field.attributes["value"]
+        pairs.append(f"{quote_plus(name)}={quote_plus(value)}")
+    return "&".join(pairs)
+
+
+@pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
+def test_submitting_the_form_without_a_script_lands_on_the_same_page(
+    client: TestClient, query: str
+) -> None:
+    page = opened(client, f"/?{query}")
+    form = page.one("form", id="lab")
+    assert (form.attributes["method"], form.attributes["action"]) == ("get", "/")
+    answer = client.get(f"/?{submitted(page)}")
+    assert answer.status_code == 308
+    assert answer.headers["location"] == ("/?" + query if query else "/")
+
+
+def test_there_is_a_button_to_submit_with(client: TestClient) -> None:
+    assert opened(client, "/").one("button", type="submit").text.strip()
+
+
+@pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
+def test_every_field_stands_once_and_holds_its_value(client: TestClient, query: str) -> None:
+    page = opened(client, f"/?{query}")
+    fields = [e for e in page.all("input", "select", "textarea") if "name" in e.attributes]
+    names = [field.attributes["name"] for field in fields]
+    expected = [key for key in FIELDS if key not in ("v", "hide")]
+    assert sorted(names) == sorted(expected + (["hide"] if "hide=" in query else []))
+    experiment, view = read(query.encode(), with_view=True)
+    for name, value in [*experiment, *view]:
+        if name == "v" or (name == "hide" and not value):
+            continue
+        unused = name in experiment.unused()
+        held = plain(default(name) if unused else value)  # where it will be when it counts again
+        (field,) = [field for field in fields if field.attributes["name"] == name]
+        assert field.attributes["data-default"] == plain(default(name))
+        if field.tag == "select":
+            (chosen,) = [o for o in field.all("option") if "selected" in o.attributes]
+            assert chosen.attributes["value"] == held
+        else:
+            text = field.text.removeprefix("\n") if field.tag == "textarea" else None
+            assert (field.attributes["value"] if text is None else text) == held
+        assert ("disabled" in field.attributes) == (unused or held == "")
+
+
+@pytest.mark.parametrize("key", [key for key in FIELDS if control(key)])
+def test_every_control_has_a_label_and_says_what_its_knob_says(
+    client: TestClient, key: str
+) -> None:
+    page, declared = opened(client, "/"), control(key)
+    assert declared is not None
+    (field,) = [
+        e for e in page.all("input", "select", "textarea") if e.attributes.get("name") == key
+    ]
+    assert field.attributes["id"] == key
+    assert page.one("label", **{"for": key}).text == declared.label
+    described = page.one("small", id=field.attributes["aria-describedby"])
+    assert described.text == FIELDS[key].description
+    match kind(key):
+        case "choice":
+            assert [o.attributes["value"] for o in field.all("option")] == list(choices(key))
+        case "text" | "numbers":
+            assert field.tag == "textarea"
+        case sort:
+            span = bounds(key)
+            assert span is not None
+            assert field.attributes["type"] == "number"
+            assert field.attributes["step"] == ("1" if sort == "integer" else "any")
+            assert tuple(float(field.attributes[end]) for end in ("min", "max")) == span
+    sliders = page.having("input", type="range", data_for=key)
+    assert len(sliders) == (1 if declared.slider else 0)
+    for slider in sliders:
+        assert declared.slider is not None
+        low, high = (float(slider.attributes[f"data-{end}"]) for end in ("low", "high"))
+        assert (low, high) == declared.slider
+        assert float(slider.attributes["data-step"]) == declared.step
+        assert slider.attributes["data-scale"] == declared.scale
+        assert declared.label in slider.attributes["aria-label"]
+
+
+def test_cells_that_come_later_are_greyed_out(client: TestClient) -> None:
+    page = opened(client, "/")
+    (select,) = [e for e in page.all("select") if e.attributes["name"] == "cell"]
+    for option in select.all("option"):
+        built = option.attributes["value"] in BUILT_CELLS
+        assert ("disabled" in option.attributes) != built
+
+
+def test_hidden_controls_are_not_there_but_keep_their_values(client: TestClient) -> None:
+    page = opened(client, f"/?{QUERIES['hidden']}")
+    shown = {e.attributes["for"] for e in page.all("label")}
+    assert not shown & {"T", "H", "D", "cell", "b_f", "signal", "text", "unit", "lag"}
+    assert {"b_i", "seed", "floor"} <= shown
+    assert not page.having("nav", aria_label="Presets")
+    assert not [p for p in page.all("p") if p.attributes.get("id") == "reading"]
+
+
+@pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
+def test_ids_stand_once_and_what_refers_to_them_finds_them(client: TestClient, query: str) -> None:
+    page = opened(client, f"/?{query}")
+    ids = [e.attributes["id"] for e in page.all() if "id" in e.attributes]
+    assert len(ids) == len(set(ids))
+    for element in page.all():
+        for name in ("for", "aria-describedby", "aria-labelledby", "data-for"):
+            for target in element.attributes.get(name, "").split():
+                assert target in ids, f"{name}={target}"
+
+
+# Words and pictures ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
+def test_a_pasted_link_shows_its_own_picture(client: TestClient, query: str) -> None:
+    page = opened(client, f"/?{query}")
+    graph = {
+        meta.attributes["property"].removeprefix("og:"): meta.attributes["content"]
+        for meta in page.all("meta")
+        if meta.attributes.get("property", "").startswith("og:")
+    }
+    address = f"?{query}" if query else ""
+    assert graph["url"] == f"http://testserver/{address}"
+    assert graph["image"] == f"http://testserver/preview.png{address}"
+    assert graph["title"] and graph["type"] == "website"
+    assert graph["description"] == graph["image:alt"]
+    assert (graph["image:width"], graph["image:height"]) == ("1200", "630")
+    assert page.one("meta", name="twitter:card").attributes["content"] == "summary_large_image"
+    answer = client.get(graph["image"])
+    assert answer.headers["content-type"] == "image/png"
+    with Image.open(io.BytesIO(answer.content)) as picture:
+        picture.load()
+        assert (picture.format, picture.size) == ("PNG", (1200, 630))
+
+
+@pytest.mark.parametrize("query", ["", "v=1&T=12&H=3", "v=1&T=12&H=3&lag=log&floor=-30"])
+def test_the_first_picture_is_there_without_a_script(client: TestClient, query: str) -> None:
+    page = opened(client, f"/?{query}")
+    picture = page.one("picture")
+    image, source = picture.one("img"), picture.one("source")
+    for address, width, scale in (
+        (image.attributes["src"], image, 1),
+        (source.attributes["srcset"], source, 2),
+    ):
+        answer = client.get(address)
+        with Image.open(io.BytesIO(answer.content)) as drawn:
+            size = (int(width.attributes["width"]), int(width.attributes["height"]))
+            assert drawn.size == (scale * size[0], scale * size[1])
+
+
+@pytest.mark.parametrize("query", ["", SMALL, QUERIES["text"], QUERIES["series"]])
+def test_the_reading_of_the_page_is_the_apis(client: TestClient, query: str) -> None:
+    reading = asked(client, f"/api/highway?{query}")["reading"]
+    answer = client.get(f"/?{query}", follow_redirects=True)
+    page = parsed(answer.text)
+    assert on_the_line(page.one("p", id="reading").text) == on_the_line(reading["headline"])
+    rows = [
+        [cell.text for cell in row.all("th", "td")]
+        for row in page.one("table", id="facts").one("tbody").all("tr")
+    ]
+    experiment, _ = read(query.encode(), with_view=True)
+    for row, fact in zip(rows, lens_reading(compute(experiment)).facts, strict=True):
+        assert row == [fact.label, on_the_line(told(fact)), unit_told(fact)]
+
+
+def on_the_line(text: str) -> str:
+    """Exponents as plain digits, as the page has them within <sup>."""
+    return text.translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "−0123456789"))
+
+
+def test_chaos_is_said_aloud(client: TestClient) -> None:
+    page = parsed(client.get("/?v=1&T=300&H=16&init=normal&gain=10").text)
+    (warnings,) = [d for d in page.all("div") if d.attributes.get("id") == "warnings"]
+    assert "chaotic" in warnings.text
+    quiet = parsed(client.get("/").text)
+    (warnings,) = [d for d in quiet.all("div") if d.attributes.get("id") == "warnings"]
+    assert "chaotic" not in warnings.text
+
+
+def test_ones_own_text_cannot_become_markup(client: TestClient) -> None:
+    text = '</textarea><script>alert(1)</script>">'
+    page = opened(client, f"/?v=1&H=3&signal=text&text={quote(text, safe='')}")
+    assert not [script for script in page.all("script") if "alert" in script.text]
+    assert page.one("textarea", id="text").text.removeprefix("\n") == text
+
+
+# Nothing from elsewhere --------------------------------------------------------------------------
+
+PAGES = ["/", "/?v=1&T=12&H=3&signal=text&text=http:%2F%2Fevil.example", "/api", "/?T=0"]
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_no_page_refers_to_another_host(client: TestClient, address: str) -> None:
+    page = parsed(client.get(address, follow_redirects=True).text)
+    seen = 0
+    for element in page.all():
+        assert "style" not in element.attributes or "url(" not in element.attributes["style"]
+        assert not [name for name in element.attributes if name.startswith("on")]
+        for name in ADDRESSES & element.attributes.keys():
+            for part in element.attributes[name].split(","):
+                parts = urlsplit(part.strip())
+                assert not parts.netloc and parts.scheme in ("",), element.attributes[name]
+                seen += 1
+    assert seen > 5
+    assert not [script for script in page.all("script") if script.text.strip()]
+    assert not page.all("style", "iframe", "object", "embed", "base")
+
+
+def test_no_file_of_ours_refers_to_another_host(client: TestClient) -> None:
+    from app.assets import PLOTLY, assets
+
+    for name, asset in assets().items():
+        if name == PLOTLY:
+            continue
+        text = asset.bodies["identity"].decode()
+        text = text.replace('xmlns="http://www.w3.org/2000/svg"', "")
+        assert not re.search(r"(https?:)?//[\w-]+\.\w", re.sub(r"(?m)^\s*//.*$", "", text)), name
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *PAGES,
+        "/api/highway?T=5&H=2",
+        "/nowhere",
+        "/healthz",
+        "/?T=20000&H=256",
+        "/?T=100",
+        "/preview.png?T=5&H=2",
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+def test_every_answer_carries_the_security_headers(
+    client: TestClient, method: str, address: str
+) -> None:
+    headers = client.request(method, address).headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert "permissions-policy" in headers
+    policy = dict(
+        part.strip().split(" ", 1) for part in headers["content-security-policy"].split(";")
+    )
+    assert policy["default-src"] == "'self'"
+    assert policy["object-src"] == policy["base-uri"] == policy["frame-ancestors"] == "'none'"
+    assert policy["form-action"] == "'self'"
+    assert "script-src" not in policy and "unsafe-inline" not in policy["style-src"]
+    assert not re.search(r"https?:|\*|unsafe-eval", headers["content-security-policy"])
+
+
+# How pages are kept ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("address", ["/", "/?v=1&T=12&H=3", "/api"])
+def test_pages_are_asked_for_anew_and_known_by_their_mark(client: TestClient, address: str) -> None:
+    answer = client.get(address)
+    assert answer.headers["cache-control"] == "no-cache"
+    again = client.get(address, headers={"If-None-Match": answer.headers["etag"]})
+    assert again.status_code == 304
+    assert again.content == b""
+    assert again.headers["etag"] == answer.headers["etag"]
+
+
+def test_head_answers_as_get_on_pages(client: TestClient) -> None:
+    for address in ("/", "/api", "/?T=0", "/?T=100", "/nowhere"):
+        got, head = client.get(address), client.head(address)
+        assert (head.status_code, head.content) == (got.status_code, b"")
+        differing = {"server-timing", "content-length"} if address == "/" else set()
+        for name in set(got.headers) - differing:
+            assert head.headers[name] == got.headers[name]
+
+
+def test_the_api_pages_examples_work(client: TestClient) -> None:
+    page = opened(client, "/api")
+    addresses = [a.attributes["href"] for a in page.one("main").all("a")]
+    assert len(addresses) >= 7
+    for address in addresses:
+        assert client.get(address).status_code == 200, address
+    for shown in re.findall(r'"http://testserver(/[^"]+)"', page.text):
+        assert client.get(shown).status_code == 200, shown
+        assert dict(parse_qsl(urlsplit(shown).query))["v"] == "1"
+
+
+def test_all_keys_of_both_models_are_in_the_form_or_said_to_have_no_control() -> None:
+    without = {key for key in [*Experiment.model_fields, *View.model_fields] if not control(key)}
+    assert without == {"v", "hide"}

@@ -1,0 +1,129 @@
+"""For everyone: by keyboard, by screen reader, in light and dark."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from tests.browser.conftest import DESKTOP, PHONE, Visit
+from tests.browser.lab import Lab
+
+PAGES = ("/", "/api", "/?v=1&b_f=99&colour=red", "/nowhere")
+
+
+def check_access(lab: Lab) -> None:
+    """Axe finds nothing. Its source is evaluated, which the content policy allows."""
+    results = Axe().run(lab.page)
+    assert results.violations_count == 0, results.generate_report()
+
+
+@pytest.mark.parametrize("link", PAGES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_axe_finds_nothing(visit: Visit, link: str, scheme: str, viewport: dict[str, int]) -> None:
+    lab = visit(viewport=viewport, color_scheme=scheme)
+    lab.expected += ["422", "404"]
+    if link == "/":
+        lab.open()
+    else:
+        lab.page.goto(lab.server + link, wait_until="load")
+    check_access(lab)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_where_something_is_wrong_pinned_and_unused(
+    visit: Visit, scheme: str
+) -> None:
+    lab = visit(color_scheme=scheme)
+    lab.expected.append("422")
+    lab.open("/?v=1&rnn_gain=10&signal=text&unit=3&step=7")
+    expect(lab.page.locator("#warnings")).not_to_be_empty()
+    lab.field("H").fill("0")
+    expect(lab.page.locator("#trouble")).to_be_visible()
+    check_access(lab)
+
+
+def test_the_keyboard_alone_reaches_the_forget_bias_and_moves_it(lab: Lab) -> None:
+    lab.open()
+    for _ in range(20):
+        lab.page.keyboard.press("Tab")
+        if lab.slider("b_f").evaluate("(slider) => slider === document.activeElement"):
+            break
+    expect(lab.slider("b_f")).to_be_focused()
+    lab.page.keyboard.press("ArrowRight")
+    lab.until_drawn("/?v=1&b_f=1.1")
+    lab.page.keyboard.press("ArrowLeft")
+    lab.page.keyboard.press("ArrowLeft")
+    lab.until_drawn("/?v=1&b_f=0.9")
+    assert lab.slider("b_f").get_attribute("aria-valuetext") == "0.9"
+    lab.check_numbers()
+
+
+def test_focus_is_visible_on_everything_that_takes_it(lab: Lab) -> None:
+    lab.open()
+    seen = []
+    for _ in range(120):
+        lab.page.keyboard.press("Tab")
+        focus = lab.page.evaluate(
+            """() => {
+              const at = document.activeElement;
+              const { outlineStyle, outlineWidth } = getComputedStyle(at);
+              const { left, right, top, bottom } = at.getBoundingClientRect();
+              return {
+                name: at.id || at.dataset.for || at.textContent.trim().slice(0, 30) || at.tagName,
+                end: at === document.body,
+                outlined: outlineStyle !== "none" && parseFloat(outlineWidth) >= 2,
+                within: right > 0 && left < innerWidth && bottom > 0 && top < innerHeight,
+              };
+            }"""
+        )
+        if focus["end"]:
+            break
+        seen.append(focus)
+    assert focus["end"], "the keyboard is caught"
+    assert {"b_f", "T", "copy", "theme"} <= {focus["name"] for focus in seen}
+    assert [focus["name"] for focus in seen if not focus["outlined"]] == []
+    assert [focus["name"] for focus in seen if not focus["within"]] == []
+
+
+def test_the_first_stop_of_the_keyboard_skips_what_all_pages_share(lab: Lab) -> None:
+    lab.open()
+    skip = lab.page.locator("a.skip")
+    lab.page.keyboard.press("Tab")
+    expect(skip).to_be_focused()
+    expect(skip).to_be_in_viewport()
+    lab.page.keyboard.press("Enter")
+    lab.page.keyboard.press("Tab")
+    assert lab.page.evaluate("() => document.activeElement.closest('main') !== null")
+
+
+def test_every_control_and_the_figure_have_names(lab: Lab) -> None:
+    lab.open()
+    for key in ("b_f", "T", "signal", "text", "order"):
+        assert lab.page.locator(f"label[for={key}]").inner_text()
+    figure = lab.page.locator("#figure")
+    expect(figure).to_have_accessible_name(re.compile("Sent back 100 steps"))
+    lab.field("T").fill("70")
+    lab.until_drawn("/?v=1&T=70")
+    expect(figure).to_have_accessible_name(re.compile("Sent back 70 steps"))
+
+
+def test_the_theme_one_chooses_is_there_after_a_reload(visit: Visit) -> None:
+    lab = visit(color_scheme="light")
+    lab.open()
+    paper = "() => getComputedStyle(document.documentElement).backgroundColor"
+    light, button = lab.page.evaluate(paper), lab.page.locator("#theme")
+    button.click()
+    assert button.inner_text() == "Theme: light"
+    button.click()
+    assert button.inner_text() == "Theme: dark"
+    dark = lab.page.evaluate(paper)
+    assert dark != light
+    lab.page.reload()
+    lab.until("() => probe.drawn.length > 0")
+    assert button.inner_text() == "Theme: dark"
+    assert lab.page.evaluate(paper) == dark
+    button.click()
+    assert button.inner_text() == "Theme: system"
+    assert lab.page.evaluate(paper) == light

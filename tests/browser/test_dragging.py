@@ -1,0 +1,159 @@
+"""Sliders and fields: live, one question at a time, and honest when something is wrong."""
+
+import re
+
+from playwright.sync_api import expect
+
+from tests.browser.lab import Lab
+
+
+def test_dragging_the_forget_bias_changes_figure_reading_and_address(lab: Lab) -> None:
+    lab.open()
+    figure, reading = lab.figure(), lab.reading
+    lab.drag("b_f", [0.6, 0.65, 0.7])
+    lab.until_idle()
+    assert lab.address == f"/?v=1&b_f={lab.field('b_f').input_value()}"
+    assert lab.figure() != figure
+    assert lab.reading != reading
+    assert lab.reading == lab.answer()["reading"]["headline"]
+    lab.check_numbers()
+
+
+def test_one_question_is_under_way_and_the_last_position_wins(lab: Lab) -> None:
+    lab.open()
+    before = lab.probed("asked")
+    lab.drag("b_f", [0.55 + n / 100 for n in range(25)] + [0.7 - n / 100 for n in range(25)])
+    last = lab.probed("positions")[-1]
+    lab.until_idle()
+    lab.until_idle()
+    assert lab.probed("most") == 1
+    assert 1 < lab.probed("asked") - before <= len(lab.probed("positions"))
+    b_f = round(-10 + 0.1 * last, 1)
+    assert float(lab.field("b_f").input_value()) == b_f
+    assert lab.address == lab.probed("drawn")[-1] == f"/?v=1&b_f={b_f:g}"
+    assert lab.slider("b_f").input_value() == str(last)
+    lab.check_numbers()
+
+
+def test_an_answer_that_is_overtaken_does_not_turn_the_slider_back(lab: Lab) -> None:
+    lab.open()
+    lab.gate()
+    slider = lab.slider("b_f")
+    for _ in range(3):
+        slider.press("ArrowRight")
+    lab.release(1)
+    lab.until("() => probe.drawn.at(-1) === '/?v=1&b_f=1.1'")
+    assert lab.field("b_f").input_value() == "1.3"
+    slider.press("ArrowRight")
+    lab.release()
+    lab.until_drawn("/?v=1&b_f=1.4")
+    assert lab.field("b_f").input_value() == "1.4"
+
+
+def test_one_drag_is_one_entry_in_the_history(lab: Lab) -> None:
+    lab.open("/?v=1&seed=5")
+    before = lab.page.evaluate("() => history.length")
+    lab.drag("b_f", [0.5, 0.45, 0.4, 0.35, 0.3])
+    lab.until_idle()
+    first = lab.address
+    lab.drag("T", [0.5, 0.55, 0.45])
+    lab.until_idle()
+    assert lab.page.evaluate("() => history.length") == before + 2
+    lab.page.go_back()
+    lab.until_drawn(first)
+    lab.page.go_back()
+    lab.until_drawn("/?v=1&seed=5")
+    lab.check_numbers()
+
+
+def test_an_impossible_value_is_explained_and_the_last_figure_stays(lab: Lab) -> None:
+    lab.expected.append("422")
+    lab.open("/?v=1&b_f=2")
+    figure, field, trouble = lab.figure(), lab.field("b_f"), lab.page.locator("#trouble")
+    field.fill("99")
+    expect(trouble).to_be_visible()
+    assert "b_f" in trouble.inner_text() and "from -20 to 20" in trouble.inner_text()
+    assert lab.figure() == figure
+    assert lab.address == "/?v=1&b_f=2"
+    assert field.input_value() == "99"
+    field.fill("3")
+    lab.until_drawn("/?v=1&b_f=3")
+    expect(trouble).to_be_hidden()
+    lab.check_numbers()
+
+
+def test_an_emptied_field_is_explained_not_taken_for_the_default(lab: Lab) -> None:
+    lab.expected.append("422")
+    lab.open("/?v=1&b_f=2")
+    lab.field("b_f").fill("")
+    expect(lab.page.locator("#trouble")).to_be_visible()
+    assert "b_f" in lab.page.locator("#trouble").inner_text()
+    assert lab.address == lab.probed("drawn")[-1] == "/?v=1&b_f=2"
+
+
+def test_what_costs_too_much_is_explained_and_the_nearest_link_is_one_click_away(lab: Lab) -> None:
+    lab.expected.append("422")
+    lab.open("/?v=1&H=256&T=50")
+    lab.field("T").fill("20000")
+    expect(lab.page.locator("#trouble")).to_contain_text("lower T")
+    assert lab.address == "/?v=1&T=50&H=256"
+    nearest = lab.page.locator("#trouble a").get_attribute("href")
+    assert nearest == "/?v=1&T=1986&H=256"
+    lab.page.locator("#trouble a").click()
+    lab.until_drawn(nearest)
+    assert lab.field("T").input_value() == "1986"
+    expect(lab.page.locator("#trouble")).to_be_hidden()
+
+
+def test_a_slow_answer_shows_a_sign_of_work(lab: Lab) -> None:
+    lab.open()
+    figure = lab.page.locator("#figure")
+    lab.gate()
+    lab.slider("b_f").press("ArrowRight")
+    expect(lab.page.locator("form.busy .working")).to_be_visible()
+    expect(figure).to_have_attribute("aria-busy", "true")
+    lab.release()
+    lab.until_drawn("/?v=1&b_f=1.1")
+    expect(lab.page.locator("form.busy")).to_have_count(0)
+    expect(figure).to_have_attribute("aria-busy", "false")
+
+
+def test_a_server_out_of_reach_is_told_and_the_figure_stays(lab: Lab) -> None:
+    lab.expected.append("ERR_FAILED")
+    lab.open()
+    figure, trouble = lab.figure(), lab.page.locator("#trouble")
+    lab.page.route("**/plot/**", lambda route: route.abort())
+    lab.slider("b_f").press("ArrowRight")
+    expect(trouble).to_contain_text("did not answer")
+    assert lab.figure() == figure
+    lab.page.unroute("**/plot/**")
+    lab.slider("b_f").press("ArrowRight")
+    lab.until_drawn("/?v=1&b_f=1.2")
+    expect(trouble).to_be_hidden()
+
+
+def test_without_plotly_the_picture_stays_and_follows(lab: Lab) -> None:
+    lab.expected.append("ERR_FAILED")
+    lab.page.route("**/plotly.js", lambda route: route.abort())
+    lab.page.goto(lab.server)
+    expect(lab.page.locator("#trouble")).to_be_visible()
+    picture = lab.page.locator(".figure img")
+    expect(picture).to_be_visible()
+    lab.slider("b_f").press("ArrowRight")
+    lab.until("() => location.search === '?v=1&b_f=1.1'")
+    expect(picture).to_have_attribute("src", re.compile(re.escape("?v=1&b_f=1.1")))
+    expect(picture).to_be_visible()
+
+
+def test_what_a_signal_leaves_unused_is_greyed_out(lab: Lab) -> None:
+    lab.open()
+    expect(lab.page.locator("[data-knob=text]")).to_have_class("knob text unused")
+    lab.field("signal").select_option("series")
+    lab.until_drawn("/?v=1&signal=series")
+    expect(lab.field("T")).to_be_disabled()
+    expect(lab.slider("T")).to_be_disabled()
+    expect(lab.page.locator("[data-knob=series]")).to_have_class("knob series")
+    lab.field("signal").select_option("noise")
+    lab.until_drawn("/")
+    expect(lab.field("T")).to_be_enabled()
+    assert lab.field("T").input_value() == "100"

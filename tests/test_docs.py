@@ -1,0 +1,120 @@
+"""What is written about the app is complete and true: every knob, every address, every citation."""
+
+import ast
+import re
+from html import unescape
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from app import api, pages
+from app.knobs import FIELDS, View, allowed
+from app.lenses import LENSES
+from app.links import plain
+
+TOP = Path(__file__).resolve().parent.parent
+SOURCES = sorted(path for folder in ("app", "lstm_engine") for path in (TOP / folder).rglob("*.py"))
+
+
+def text_of(name: str) -> str:
+    return (TOP / name).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def api_page(client: TestClient) -> str:
+    return client.get("/api").text
+
+
+@pytest.mark.parametrize("key", FIELDS)
+def test_every_key_is_on_the_api_page_with_meaning_default_and_what_is_allowed(
+    api_page: str, key: str
+) -> None:
+    (row,) = re.findall(rf"<tr><th[^>]*><code>{key}</code></th>.*?</tr>", api_page)
+    cells = [unescape(re.sub("<[^>]+>", "", cell)) for cell in re.findall("<td>.*?</td>", row)]
+    field = FIELDS[key]
+    empty = key in View.model_fields and not field.default
+    assert cells == [field.description, "none" if empty else plain(field.default), allowed(key)]
+
+
+def test_the_api_page_names_no_key_that_is_not_there(api_page: str) -> None:
+    rows = re.findall(r'<tr><th scope="row"[^>]*><code>(\w+)</code></th>', api_page)
+    assert rows == [*(key for key in FIELDS if key not in View.model_fields), *View.model_fields]
+
+
+def addresses(app: FastAPI) -> set[str]:
+    """Every address that the app answers, a file's version and name left out."""
+    routes = [*app.routes, *api.router.routes, *pages.router.routes]
+    return {path for route in routes if (path := getattr(route, "path", None))}
+
+
+# What only pages ask for, and nobody else need know.
+OF_THE_PAGE = {"/static/{version_}/{name:path}"}
+
+
+def test_every_address_is_explained(app: FastAPI, api_page: str) -> None:
+    explained = unescape(api_page) + text_of("README.md")
+    found = addresses(app)
+    assert {"/", "/api", "/api/highway", "/preview.png", "/healthz", "/openapi.json"} <= found
+    missing = {path for path in found - OF_THE_PAGE if path not in explained}
+    assert not missing
+
+
+@pytest.mark.parametrize("lens", LENSES)
+def test_every_lens_has_its_numbers_on_the_api_page(api_page: str, lens: str) -> None:
+    for ending in ("", ".csv", ".npz"):
+        assert f"<code>/api/{lens}{ending}" in api_page
+
+
+def test_the_readme_says_how_to_run_and_test_and_where_to_read_on() -> None:
+    text = text_of("README.md")
+    for words in ("make run", "make test", "docker build", "docker run", "docs/math.md"):
+        assert words in text, words
+
+
+def test_the_readmes_links_lead_somewhere() -> None:
+    for name in ("README.md", "CHANGELOG.md", "docs/math.md"):
+        for link in re.findall(r"\]\(([^)#\s]+)", text_of(name)):
+            if "://" not in link:
+                assert ((TOP / name).parent / link).exists(), f"{name}: {link}"
+
+
+def test_the_readmes_example_links_are_valid(client: TestClient) -> None:
+    links = re.findall(r"(?:127\.0\.0\.1:8000|[\s`(])(/[\w./]*\?[\w=&.,%-]+)", text_of("README.md"))
+    assert links
+    for link in links:
+        answer = client.get(link)
+        assert answer.status_code == 200, f"{link}: {answer.status_code}"
+
+
+def test_the_changelog_lists_changed_numbers() -> None:
+    assert re.search(r"^#+ Changed numbers$", text_of("CHANGELOG.md"), re.MULTILINE)
+
+
+def citations() -> list[tuple[str, str]]:
+    """Each section of docs/math.md that a docstring cites, with the file that does."""
+    found = []
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                words = " ".join((ast.get_docstring(node) or "").split())
+                for cited in re.findall(
+                    r'docs/math\.md`?, (?:sections? )?((?:"[^"]+"(?:, | and )?)+)', words
+                ):
+                    where = path.relative_to(TOP).as_posix()
+                    found += [(where, title) for title in re.findall(r'"([^"]+)"', cited)]
+    return found
+
+
+def test_every_citation_of_the_mathematics_finds_its_section() -> None:
+    titles = set(re.findall(r"^#+ (.+)$", text_of("docs/math.md"), re.MULTILINE))
+    assert citations()
+    assert not [f"{where}: {title}" for where, title in citations() if title not in titles]
+
+
+def test_every_public_function_of_the_engine_is_documented() -> None:
+    for path in sorted((TOP / "lstm_engine").glob("*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+                assert ast.get_docstring(node), f"{path.name}: {node.name}"

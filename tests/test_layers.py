@@ -1,0 +1,154 @@
+"""Who may import whom: arrows point one way, and the engine knows nothing of the web."""
+
+import ast
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.knobs import Experiment, kind
+
+TOP = Path(__file__).resolve().parent.parent
+FILES = sorted(path for folder in ("app", "lstm_engine") for path in (TOP / folder).rglob("*.py"))
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(TOP).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {module_of(path): path for path in FILES}
+
+
+def imports_of(path: Path) -> set[str]:
+    """Every module that a file imports anywhere, ours by their full name."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            assert node.module is not None
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            inner = names & MODULES.keys()
+            found |= inner | ({node.module} if len(inner) < len(names) else set())
+    return found
+
+
+IMPORTS = {name: imports_of(path) for name, path in MODULES.items()}
+
+
+def outside(name: str) -> set[str]:
+    """The packages that a module imports beside ours and Python's own."""
+    packages = {imported.split(".")[0] for imported in IMPORTS[name]}
+    return packages - {"app", "lstm_engine"} - sys.stdlib_module_names
+
+
+def ours(name: str) -> set[str]:
+    return IMPORTS[name] & MODULES.keys()
+
+
+def reachable(name: str) -> set[str]:
+    """Ours that a module brings in, directly or through others."""
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        for imported in ours(waiting.pop()) - found:
+            found.add(imported)
+            waiting.append(imported)
+    return found
+
+
+def within(folder: str) -> list[str]:
+    return [name for name in MODULES if name == folder or name.startswith(f"{folder}.")]
+
+
+def test_there_is_something_to_look_at() -> None:
+    assert len(within("app")) > 10 and len(within("lstm_engine")) > 5
+    assert "numpy" in outside("lstm_engine.lstm") and "app.links" in ours("app.pages")
+
+
+@pytest.mark.parametrize("name", within("lstm_engine"))
+def test_the_engine_imports_numpy_and_the_standard_library_alone(name: str) -> None:
+    assert outside(name) <= {"numpy"}
+    assert not [imported for imported in IMPORTS[name] if imported.split(".")[0] == "app"]
+
+
+@pytest.mark.parametrize("name", within("lstm_engine"))
+def test_the_engine_touches_no_file_no_terminal_no_network(name: str) -> None:
+    used = {
+        node.id
+        for node in ast.walk(ast.parse(MODULES[name].read_text()))
+        if isinstance(node, ast.Name)
+    }
+    assert not used & {"open", "print", "input", "exec", "eval"}
+    packages = {imported.split(".")[0] for imported in IMPORTS[name]}
+    assert not packages & {"os", "sys", "io", "pathlib", "socket", "http", "urllib", "random"}
+
+
+@pytest.mark.parametrize("name", within("lstm_engine"))
+def test_the_engine_has_no_global_random_state(name: str) -> None:
+    used = re.findall(r"np\.random\.(\w+)", MODULES[name].read_text())
+    assert set(used) <= {"RandomState", "MT19937", "SeedSequence", "Generator"}
+
+
+def test_knobs_import_pydantic_alone() -> None:
+    assert outside("app.knobs") <= {"pydantic", "pydantic_core"}
+    assert ours("app.knobs") <= {"app.grammar"}
+
+
+@pytest.mark.parametrize("name", ["app.errors", "app.settings", "app.grammar"])
+def test_errors_settings_and_grammar_import_nothing(name: str) -> None:
+    assert outside(name) == set()
+    assert ours(name) == set()
+
+
+@pytest.mark.parametrize("name", within("app.lenses"))
+def test_lenses_know_neither_workers_nor_the_web(name: str) -> None:
+    later = {"app.answers", "app.compute", "app.api", "app.pages", "app.main", "app.settings"}
+    assert not reachable(name) & later
+    assert not {"fastapi", "starlette", "uvicorn", "jinja2"} & outside(name)
+
+
+@pytest.mark.parametrize("name", ["app.answers", "app.compute"])
+def test_what_works_knows_nothing_of_the_web(name: str) -> None:
+    assert not reachable(name) & {"app.api", "app.pages", "app.main"}
+    packages = set().union(*(outside(n) for n in reachable(name) | {name}))
+    assert not {"fastapi", "starlette", "uvicorn", "jinja2"} & packages
+
+
+def test_only_those_who_draw_import_their_pens() -> None:
+    assert {n for n in MODULES if "plotly" in outside(n)} == {"app.plot"}
+    with_pillow = {n for n in MODULES if "PIL" in outside(n)}
+    assert with_pillow and with_pillow <= {"app.picture", "app.pen"}
+
+
+def test_main_comes_last() -> None:
+    assert [name for name in MODULES if "app.main" in ours(name)] == ["app.__main__"]
+    assert not [name for name in MODULES if "app.__main__" in ours(name)]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_no_module_imports_itself_through_others(name: str) -> None:
+    through = reachable(name)
+    # A package's __init__ brings its modules together; they may name it for their parts.
+    if MODULES[name].name != "__init__.py":
+        through -= {name} if name not in set().union(*(ours(n) for n in through)) else set()
+        packages = {n for n in through if MODULES[n].name == "__init__.py"}
+        direct = {imported for n in through - packages for imported in ours(n)}
+        assert name not in direct
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_no_module_is_named_for_nothing(path: Path) -> None:
+    parts = set(path.relative_to(TOP).with_suffix("").parts)
+    assert not parts & {"utils", "util", "helpers", "common", "core", "services", "misc", "base"}
+
+
+@pytest.mark.parametrize("path", sorted((TOP / "static").glob("*.js")), ids=lambda path: path.name)
+def test_no_knob_is_named_in_a_script(path: Path) -> None:
+    """The server declares them; a script may name kinds of fields, and the view one points at."""
+    text = re.sub(r"//.*|/\*[\s\S]*?\*/", "", path.read_text(encoding="utf-8"))
+    words = set(re.findall(r"""["'`](\w+)["'`]""", text))
+    kinds = {kind(key) for key in Experiment.model_fields}
+    assert not words & (Experiment.model_fields.keys() - kinds)
