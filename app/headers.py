@@ -1,6 +1,7 @@
 """HTTP headers of answers: marks for caches, encodings, where the time went."""
 
 import hashlib
+import re
 
 from fastapi import Request
 
@@ -15,16 +16,19 @@ def etag(name: str) -> str:
 
 def has_already(request: Request, mark: str) -> bool:
     """Whether the client holds the answer of this mark."""
-    held = request.headers.get("if-none-match", "")
-    return held.strip() == "*" or mark in [one.strip() for one in held.split(",")]
+    held = [
+        one.strip().removeprefix("W/")
+        for one in request.headers.get("if-none-match", "").split(",")
+    ]
+    return "*" in held or mark.removeprefix("W/") in held
 
 
 def accepts(request: Request, encoding: str) -> bool:
     """Whether the client takes a content encoding (one with q=0 it does not take)."""
     for offer in request.headers.get("accept-encoding", "").lower().split(","):
-        name, _, parameters = offer.partition(";")
-        if name.strip() == encoding:
-            return parameters.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+        name, *parameters = (part.strip() for part in offer.split(";"))
+        if name == encoding:
+            return not any(re.fullmatch(r"q=0(\.0*)?", parameter) for parameter in parameters)
     return False
 
 

@@ -12,11 +12,14 @@ function counts(form, field) {
 const written = (field) => (field.dataset.kind === "numbers"
   ? field.value.trim().split(/[\s,;]+/).filter(Boolean).join(",") : field.value);
 
+// A text field turns every line end into \n: what it was given and nobody changed goes out as it came.
+const asGiven = (text, given) => (given?.replace(/\r\n?/g, "\n") === text ? given : text);
+
 // What differs from the defaults, as the server declared them on each field.
-export function queryOf(form) {
+export function queryOf(form, shown = {}) {
   const pairs = named(form)
     .filter((field) => counts(form, field) && written(field) !== field.dataset.default)
-    .map((field) => `${field.name}=${encodeURIComponent(written(field)).replaceAll("%2C", ",")}`);
+    .map((field) => `${field.name}=${encodeURIComponent(asGiven(written(field), shown[field.name])).replaceAll("%2C", ",")}`);
   return ["v=1", ...pairs].join("&");
 }
 

@@ -51,7 +51,7 @@ const newest = new Newest(form.dataset.plot, {
 
 function moved() {
   newEntry ||= !moving;
-  newest.ask(queryOf(form), { of: journey });
+  newest.ask(queryOf(form, shown), { of: journey });
 }
 
 function travel(query, { remembered = false, reset = false } = {}) {
@@ -69,6 +69,7 @@ function remember(link) {
 }
 
 function say({ state, reading }) {
+  element("figure").setAttribute("aria-label", reading.headline);
   for (const link of document.querySelectorAll("[data-link]")) {
     const [group, name] = link.dataset.link.split("/");
     link.href = name ? state[group][name] : state[group];
@@ -117,10 +118,20 @@ form.addEventListener("input", ({ target }) => {
     trouble({ detail: `${wrong} The figure still shows ${shown[target.name]}.` });
     return;
   }
+  clearTimeout(rest);
   moved();
   moving = true;
 });
-form.addEventListener("change", () => { moving = false; });
+// A slider's key held down or pressed again and again is one way of moving, as a drag is.
+let rest = null;
+let byKey = false;
+form.addEventListener("keydown", () => { byKey = true; });
+form.addEventListener("pointerdown", () => { byKey = false; });
+form.addEventListener("change", ({ target }) => {
+  clearTimeout(rest);
+  if (byKey && target.type === "range") rest = setTimeout(() => { moving = false; }, 700);
+  else moving = false;
+});
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   moved();

@@ -41,8 +41,9 @@ def test_experiments_are_admitted_up_to_the_limit(H: int) -> None:
     if most < 20000:
         with pytest.raises(Problem) as refused:
             admit(Experiment(H=H, T=most + 1), View(lag="log"))
-        nearest, _ = read((refused.value.nearest or "").encode(), with_view=False)
+        nearest, view = read((refused.value.nearest or "").encode(), with_view=True)
         assert (H, most) == (nearest.H, nearest.T)
+        assert view == View(lag="log")
         assert refused.value.status == 422
 
 

@@ -152,7 +152,7 @@ def test_what_a_signal_leaves_unused_is_greyed_out(lab: Lab) -> None:
     lab.until_drawn("/?v=1&signal=series")
     expect(lab.field("T")).to_be_disabled()
     expect(lab.slider("T")).to_be_disabled()
-    expect(lab.page.locator("[data-knob=series]")).to_have_class("knob series")
+    expect(lab.page.locator("[data-knob=series]")).to_have_class("knob numbers")
     lab.field("signal").select_option("noise")
     lab.until_drawn("/")
     expect(lab.field("T")).to_be_enabled()
