@@ -11,8 +11,8 @@ import numpy as np
 import orjson
 import safetensors.numpy
 
-from app import picture, plot
-from app.figure import Width
+from app.drawing import picture, plot
+from app.drawing.figure import Width
 from app.knobs import Experiment, View
 from app.lenses import LENSES
 from app.links import write

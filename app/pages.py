@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from app.api import compute_of
 from app.assets import ENCODINGS, PLOTLY, TOP, assets, version
+from app.drawing.figure import PLAIN, RAISED
 from app.errors import Problem
 from app.headers import accepts, etag, has_already, server_timing
 from app.knobs import (
@@ -30,7 +31,6 @@ from app.knobs import (
 )
 from app.lenses import LENSES
 from app.links import plain, read, write
-from app.pen import PLAIN, RAISED
 from app.state import PRESETS, address, state
 
 HOW_A_PAGE_IS_KEPT = "no-cache"

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from app.figure import ten_to
+from app.drawing.figure import ten_to
 
 
 @dataclass(frozen=True)

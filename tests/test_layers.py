@@ -118,9 +118,9 @@ def test_what_works_knows_nothing_of_the_web(name: str) -> None:
 
 
 def test_only_those_who_draw_import_their_pens() -> None:
-    assert {n for n in MODULES if "plotly" in outside(n)} == {"app.plot"}
+    assert {n for n in MODULES if "plotly" in outside(n)} == {"app.drawing.plot"}
     with_pillow = {n for n in MODULES if "PIL" in outside(n)}
-    assert with_pillow and with_pillow <= {"app.picture", "app.pen"}
+    assert with_pillow and with_pillow <= {"app.drawing.picture", "app.drawing.pen"}
 
 
 def test_main_comes_last() -> None:

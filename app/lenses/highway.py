@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from app.figure import (
+from app.drawing.figure import (
     DETOURS,
     DIRECT,
     EXACT,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.figure import (
+from app.drawing.figure import (
     ABOVE_SCALE,
     HATCH,
     ROAD,
@@ -18,10 +18,10 @@ from app.figure import (
     Sheet,
     TimeAxis,
 )
+from app.drawing.picture import png, preview
 from app.knobs import View
 from app.lenses.highway import SHEETS, compute, figure
 from app.links import read
-from app.picture import png, preview
 
 SHADES = 200  # of the palette, and Pillow looks for the nearest of them with little care
 

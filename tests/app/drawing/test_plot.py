@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from app.figure import ABOVE_SCALE, TOP, Figure, Map
+from app.drawing.figure import ABOVE_SCALE, TOP, Figure, Map
+from app.drawing.plot import layout, plotly_figure
 from app.knobs import View, choices
 from app.lenses.highway import SHEETS, compute, figure
 from app.links import read
-from app.plot import layout, plotly_figure
 from tests.app.samples import SAMPLES, asked, numbers_of
 
 PANELS = {"exact": "cell_log10_exact", "direct": "cell_log10_direct", "RNN": "rnn_log10_exact"}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.figure import (
+from app.drawing.figure import (
     TOP,
     ColourScale,
     Curves,

@@ -1,7 +1,7 @@
 """The description of a lens's figure: what is drawn and where, before any pen is chosen.
 
-`app.plot` hands it to Plotly, `app.picture` to Pillow; both take places, colours and words from
-here, so the picture a page opens with and the plot that replaces it are the same drawing.
+`plot` beside this file hands it to Plotly, `picture` to Pillow. Both take places, colours and words
+from here, so the picture a page opens with and the plot that replaces it are the same drawing.
 """
 
 from collections.abc import Sequence
@@ -216,13 +216,14 @@ def rung(value: float) -> float:
     return float(next((step for step in LADDER if step >= value), LADDER[-1]))
 
 
-SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+# Exponents are written with these signs; whoever sets them otherwise writes them `PLAIN` again.
+RAISED = "⁻⁰¹²³⁴⁵⁶⁷⁸⁹·"
+SUPERSCRIPTS, PLAIN = str.maketrans("-0123456789.", RAISED), str.maketrans(RAISED, "-0123456789.")
 
 
 def ten_to(power: float) -> str:
     """A power of ten as one writes it: 10⁻¹², with a decimal where it has one."""
-    text = f"{power:.1f}".removesuffix(".0").replace(".", "·")
-    return "10" + text.translate(SUPERSCRIPTS)
+    return "10" + f"{power:.1f}".removesuffix(".0").translate(SUPERSCRIPTS)
 
 
 def power_label(log10: float) -> str:

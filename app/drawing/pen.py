@@ -5,12 +5,10 @@ from functools import cache
 
 from PIL import Image, ImageDraw, ImageFont
 
-from app.figure import FAINT_INK, NIGHT, Box
+from app.drawing.figure import FAINT_INK, NIGHT, PLAIN, RAISED, Box
 
 Points = list[tuple[float, float]]
 
-RAISED = "⁻⁰¹²³⁴⁵⁶⁷⁸⁹·"
-PLAIN = str.maketrans(RAISED, "-0123456789.")
 # What the font has for what it lacks.
 HAS = {"×": "x", "\N{NO-BREAK SPACE}": " ", "−": "-", "␣": "_", "↵": "/", "⇥": ">"}
 

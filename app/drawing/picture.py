@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.figure import (
+from app.drawing.figure import (
     ABOVE_SCALE,
     DASHES,
     FAINT_INK,
@@ -32,7 +32,7 @@ from app.figure import (
     power_label,
     ticks_between,
 )
-from app.pen import Pen, Points
+from app.drawing.pen import Pen, Points
 
 SHADES = 200  # of the scale; with those of ink, fewer than the 256 of a palette
 BRIGHT, DARK, LINES = SHADES, SHADES + 1, SHADES + 2
