@@ -105,10 +105,9 @@ class Compute:
     def stop(self) -> None:
         """End the workers. Whoever still waited for them has been told by now or has gone."""
         if self.pool:
-            workers = list((self.pool._processes or {}).values())
-            self.pool.shutdown(wait=False, cancel_futures=True)
-            for worker in workers:
+            for worker in list((self.pool._processes or {}).values()):
                 worker.kill()
+            self.pool.shutdown(wait=True, cancel_futures=True)
 
     async def answer(
         self, lens: str, form: str, experiment: Experiment, view: View, also: Sequence[str] = ()

@@ -79,7 +79,11 @@ function say({ state, reading }) {
   }
   if (!element("reading")) return;
   element("reading").replaceChildren(...raised(reading.headline));
-  element("warnings").replaceChildren(...reading.warnings.map((text) => made("p", text)));
+  element("warnings").replaceChildren(...reading.warnings.map((text) => {
+    const line = document.createElement("p");
+    line.append(...raised(text));
+    return line;
+  }));
   element("facts").tBodies[0].replaceChildren(...reading.facts.map(([label, value, unit]) => {
     const row = document.createElement("tr");
     const cell = document.createElement("td");
