@@ -30,7 +30,8 @@ export class Newest {
 
   async #question(query) {
     try {
-      const response = await fetch(`${this.address}?${query}`, { headers: { accept: "application/json" } });
+      // Always asked anew (a 304 costs no work): a new version of this script needs its own answers.
+      const response = await fetch(`${this.address}?${query}`, { cache: "no-cache" });
       return { ok: response.ok, answer: await response.json() };
     } catch {
       return { ok: false, answer: { title: "No connection", detail: "The server did not answer; what you see is the last answer." } };
