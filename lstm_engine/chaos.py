@@ -11,6 +11,7 @@ import numpy as np
 from lstm_engine.gates import Array
 from lstm_engine.weights import Weights
 
+BEYOND_PROPORTION = 1.5  # decades above log10 T from which growth cannot be in proportion to T
 NUDGE = 1e-10  # far above rounding, far below anything a state saturates at
 
 
@@ -32,9 +33,14 @@ def log10_amplification(h: Array, h_nudged: Array) -> float:
         h_nudged: the same, run with `nudged` weights.
 
     Returns:
-        log10, no unit; −inf where nothing changed. In a network without chaos about log10 T at
-        most; from 5 on a change of 1e-15 shows in the tenth digit.
+        log10, no unit; −inf where nothing changed. Without chaos a change grows at most about in
+        proportion to T; what lies far above log10 T has grown exponentially (`is_chaotic`).
     """
     scale = np.abs(h).max()
     change = np.abs(h_nudged / scale - h / scale).max() if scale > 0 else 0.0
     return float(np.log10(change / NUDGE)) if change > 0 else -np.inf
+
+
+def is_chaotic(log10_amplification: float, T: int) -> bool:
+    """Whether a change grew far more over T steps than it could without chaos."""
+    return bool(log10_amplification >= np.log10(T) + BEYOND_PROPORTION)

@@ -32,7 +32,6 @@ from lstm_engine.horizon import needed_bias
 from lstm_engine.survival import CellSurvival, RnnSurvival
 
 MOST_STEPS_TOLD = 1000
-CHAOTIC_FROM = 5.0  # log10: from here a change in the fifteenth digit shows in the tenth
 EXPLODED = 2.0  # log10: a hundredfold
 
 Rows = NDArray[np.int64]
@@ -209,7 +208,7 @@ def warnings(highway: Highway) -> tuple[str, ...]:
         f"{kept(log10)} times in its states, rounding errors too, so the same link may give other "
         "digits on another machine."
         for network, log10 in highway.amplification.items()
-        if log10 >= CHAOTIC_FROM
+        if chaos.is_chaotic(log10, highway.experiment.T)
     )
 
 

@@ -157,3 +157,37 @@ def test_what_a_signal_leaves_unused_is_greyed_out(lab: Lab) -> None:
     lab.until_drawn("/")
     expect(lab.field("T")).to_be_enabled()
     assert lab.field("T").input_value() == "100"
+
+
+def test_an_arrow_key_moves_a_log_slider_by_one_where_one_is_the_least(lab: Lab) -> None:
+    lab.open("/?v=1&T=1&H=4")
+    lab.slider("T").focus()
+    for _ in range(6):
+        lab.page.keyboard.press("ArrowRight")
+    assert lab.field("T").input_value() == "7"
+    lab.until_drawn("/?v=1&T=7&H=4")
+
+
+def test_keys_pressed_one_after_the_other_are_one_entry_in_the_history(lab: Lab) -> None:
+    lab.open()
+    before = lab.page.evaluate("() => history.length")
+    lab.slider("b_f").focus()
+    for _ in range(5):
+        lab.page.keyboard.press("ArrowRight")
+    lab.until_drawn("/?v=1&b_f=1.5")
+    assert lab.page.evaluate("() => history.length") == before + 1
+
+
+def test_numbers_may_be_pasted_as_a_spreadsheet_writes_them(lab: Lab) -> None:
+    lab.open("/?v=1&signal=series&H=4")
+    lab.field("series").fill("1\n2.5; 3,\t4")
+    lab.until_drawn("/?v=1&H=4&signal=series&series=1,2.5,3,4")
+
+
+def test_a_second_click_lets_the_pinned_unit_go(lab: Lab) -> None:
+    lab.open("/?v=1&T=20&H=4")
+    x, y = lab.place("exact", 10, 2)
+    lab.page.mouse.click(x, y)
+    lab.until_drawn("/?v=1&T=20&H=4&unit=2&step=10")
+    lab.page.mouse.click(x, y)
+    lab.until_drawn("/?v=1&T=20&H=4")

@@ -1,0 +1,84 @@
+"""The highway lens: which steps it tells, what it says, when it warns."""
+
+import math
+
+import numpy as np
+import pytest
+
+from app.knobs import Experiment, View
+from app.lenses import highway
+from lstm_engine import cell_survival, lstm
+
+
+def test_every_step_is_told_up_to_a_thousand_and_1001_of_them_above() -> None:
+    assert highway.steps_told(1000).tolist() == list(range(1001))
+    told = highway.steps_told(20000)
+    assert len(told) == 1001
+    assert told[0] == 0 and told[-1] == 20000
+    assert told[7] == (7 * 20000 + 500) // 1000
+
+
+def test_a_log_axis_shows_each_of_the_last_steps_however_long_the_sequence() -> None:
+    lagged = highway.steps_lagged(20000)
+    assert (np.diff(lagged) > 0).all()
+    assert lagged[0] == 0
+    assert set(range(19901, 20001)) <= set(lagged.tolist())
+
+
+@pytest.mark.parametrize("lag", ["linear", "log"])
+def test_what_is_drawn_of_a_long_sequence_is_what_the_engine_says_of_those_steps(lag: str) -> None:
+    experiment = Experiment(T=1500, H=3, D=2)
+    found = highway.compute(experiment)
+    figure = highway.figure(found, View(lag=lag))
+    cell, _, inputs = highway.networks(experiment)
+    whole = cell_survival(lstm, lstm.forward(cell, inputs), cell)
+    steps = figure.time.steps
+    np.testing.assert_allclose(figure.panels[0].log10, whole.log10_exact[steps], atol=1e-9)
+    told = highway.answer(found)
+    np.testing.assert_array_equal(told["t"], highway.steps_told(1500))
+    np.testing.assert_allclose(told["cell"]["log10_exact"], whole.log10_exact[told["t"]], atol=1e-9)
+
+
+def test_the_share_as_a_logarithm_is_the_share_and_goes_on_where_float64_ends() -> None:
+    assert highway.log10_share(-3.0, -3.0) == pytest.approx(math.log10(0.5))
+    assert highway.log10_share(-2.0, -1.0) == pytest.approx(math.log10(1 / 11))
+    assert highway.log10_share(-2000.0, -100.0) == pytest.approx(-1900.0)
+    assert highway.log10_share(-5.0, -math.inf) == 0.0
+    assert highway.log10_share(-math.inf, -5.0) == -math.inf
+    assert math.isnan(highway.log10_share(-math.inf, -math.inf))
+
+
+def warned(**knobs: object) -> tuple[str, ...]:
+    return highway.warnings(highway.compute(Experiment(**knobs)))
+
+
+def test_chaos_is_told_of_chaotic_networks_alone() -> None:
+    assert warned() == ()
+    assert warned(act="identity", rnn_gain=2.0) == ()
+    assert warned(act="relu", rnn_init="identity", rnn_gain=2.0) == ()
+    (rnn,) = warned(rnn_gain=10.0, T=300)
+    assert rnn.startswith("The vanilla RNN is chaotic")
+    (cell,) = warned(gain=10.0, b_f=5.0, T=400, init="normal")
+    assert cell.startswith("The LSTM is chaotic")
+
+
+def headline(**knobs: object) -> str:
+    return highway.reading(highway.compute(Experiment(**knobs))).headline
+
+
+def test_the_sentence_names_the_road_that_the_gradient_took() -> None:
+    assert "nearly all of it came by detours" in headline()
+    assert "all that arrives came along the highway" in headline(gain=0.0)
+    assert "nearly all that arrives came along" in headline(chrono=100, b_f=0.0, gain=0.05)
+    assert "make it explode" in headline(b_f=5.0, gain=3.0, init="normal")
+    assert "highway and detours both bring their part" in headline(T=5)
+
+
+def test_no_sentence_speaks_in_the_notation_of_programs() -> None:
+    for knobs in (
+        {"T": 1},
+        {"b_f": 15.0},
+        {"gain": 4.0, "b_f": 5.0, "T": 400},
+        {"T": 20000, "H": 2},
+    ):
+        assert not any(sign in headline(**knobs) for sign in ("e+", "e-", "nan", "inf ", "100%"))
