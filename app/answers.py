@@ -48,8 +48,8 @@ def answers(lens: str, forms: Sequence[str], experiment: Experiment, view: View)
     found = module.compute(experiment)
     computed = perf_counter()
     bodies = {form: FORMS[form](module, found, view) for form in forms}
-    told = perf_counter()
-    return Answers(bodies, Timing((computed - start) * 1e3, (told - computed) * 1e3))
+    written = perf_counter()
+    return Answers(bodies, Timing((computed - start) * 1e3, (written - computed) * 1e3))
 
 
 def as_json(lens: ModuleType, found: Any, view: View) -> bytes:
@@ -143,7 +143,7 @@ def tensors(experiment: Experiment) -> Answers:
 
 
 def listed(value: Any) -> Any:
-    """What orjson does not take by itself: a float beyond JSON never reaches here."""
+    """What orjson does not take by itself: an array that does not lie in one piece."""
     if isinstance(value, np.ndarray):
         return value.tolist()
     raise TypeError(f"no JSON for {type(value).__name__}")

@@ -136,13 +136,13 @@ def schema(key: str) -> dict[str, Any]:
             return {"type": "string"}
 
 
-def answers_of(*forms: str) -> dict[int | str, dict[str, Any]]:
+def answers_of(form: str) -> dict[int | str, dict[str, Any]]:
     """The documented answers of an address that computes."""
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {
         200: {
             "description": "The answer",
-            "content": {MEDIA[form].split(";")[0]: {} for form in forms},
+            "content": {MEDIA[form].split(";")[0]: {}},
         },
         304: {"description": "The client has this answer already"},
         405: {"description": "Only GET and HEAD are answered", "content": problem},
@@ -169,32 +169,16 @@ def add(path: str, endpoint: Endpoint, form: str, summary: str, *, with_view: bo
 
 
 for lens in LENSES:
-    add(
-        f"/api/{lens}",
-        lens_endpoint(lens, "json", with_view=False),
-        "json",
-        f"The {lens} lens's numbers",
-    )
-    add(
-        f"/api/{lens}.csv",
-        lens_endpoint(lens, "csv", with_view=False),
-        "csv",
-        "The same as a table",
-    )
-    add(
-        f"/api/{lens}.npz", lens_endpoint(lens, "npz", with_view=False), "npz", "The same for NumPy"
-    )
-    for form in ("wide", "narrow"):
-        picture = lens_endpoint(lens, form, with_view=True)
-        add(
-            f"/picture/{lens}-{form}.png",
-            picture,
-            form,
-            f"The {lens} page's picture",
-            with_view=True,
-        )
-    drawn = lens_endpoint(lens, "plot", with_view=True)
-    add(f"/plot/{lens}", drawn, "plot", f"What the {lens} page draws", with_view=True)
+    for path, form, summary, with_view in (
+        (f"/api/{lens}", "json", f"The {lens} lens's numbers", False),
+        (f"/api/{lens}.csv", "csv", "The same as a table", False),
+        (f"/api/{lens}.npz", "npz", "The same for NumPy", False),
+        (f"/picture/{lens}-wide.png", "wide", f"The {lens} page's picture", True),
+        (f"/picture/{lens}-narrow.png", "narrow", f"The {lens} page's picture for phones", True),
+        (f"/plot/{lens}", "plot", f"What the {lens} page draws", True),
+    ):
+        endpoint = lens_endpoint(lens, form, with_view=with_view)
+        add(path, endpoint, form, summary, with_view=with_view)
 add("/api/weights.safetensors", weights, "safetensors", "Weights and inputs, after every knob")
 preview = lens_endpoint("highway", "preview", with_view=True)
 add("/preview.png", preview, "preview", "The picture of a pasted link", with_view=True)

@@ -119,7 +119,8 @@ form.addEventListener("input", ({ target }) => {
   else sliders(form).filter((slider) => slider.dataset.for === target.id).forEach(follow);
   const wrong = target.type === "range" ? "" : wrongWith(target);
   if (wrong) {
-    trouble({ detail: `${wrong} The figure still shows ${shown[target.name]}.` });
+    const still = target.name in shown ? ` The figure still shows ${shown[target.name]}.` : "";
+    trouble({ detail: wrong + still });
     return;
   }
   clearTimeout(rest);

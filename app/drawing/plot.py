@@ -79,7 +79,7 @@ def layout(figure: Figure, width: Width) -> dict[str, Any]:
 
 
 def heatmap(panel: Map, time: TimeAxis, number: int) -> dict[str, Any]:
-    """One map. A true zero is a gap: the road shows."""
+    """One map. A true zero is a gap: as below the scale, the hatched road shows through."""
     return {
         "type": "heatmap",
         "name": panel.name,
