@@ -128,14 +128,22 @@ FORMS = {
 }
 
 
+# Torch has no peepholes; they are named as it would name them, after the cell that they look at.
+TORCH_NAMES = {"peephole": "weight_ch"}
+
+
 def tensors(experiment: Experiment) -> Answers:
-    """Weights and inputs after every knob as safetensors, float64, named as torch names them."""
+    """Weights and inputs after every knob as safetensors, float64, named as torch names them.
+
+    What a cell lacks is left out: recurrent weights, peepholes.
+    """
     start = perf_counter()
     cell, rnn, inputs = networks(experiment)
     named = {
-        f"{network}.{name}_l0": np.ascontiguousarray(array, dtype=np.float64)
+        f"{network}.{TORCH_NAMES.get(name, name)}_l0": np.ascontiguousarray(array, dtype=np.float64)
         for network, layer in (("cell", cell), ("rnn", rnn))
         for name, array in layer._asdict().items()
+        if array is not None and array.size
     }
     named["inputs"] = np.ascontiguousarray(inputs)
     body = safetensors.numpy.save(named, {"link": address("/", write(experiment))})

@@ -5,7 +5,8 @@ from the two models here: `Experiment` (what is computed) and `View` (how it is 
 key never changes a number).
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -13,9 +14,9 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from app.grammar import integer_of, names_of, real_of, series_of
+from lstm_engine.cells import CELLS
 
 LINK_VERSION = 1
-BUILT_CELLS = ("lstm",)
 MAX_STEPS_OF_ONES_OWN = 1000
 
 
@@ -24,7 +25,8 @@ class Control:
     """How the page offers a knob: its group and name, and the span, step and scale of its slider.
 
     The number field beside a slider takes the knob's whole range. `only_with` names the value of
-    another knob without which this one decides nothing ("signal=text").
+    another knob without which this one decides nothing ("signal=text"); `names` are the choices as
+    one reads them, where that is not how a link writes them.
     """
 
     group: str
@@ -34,19 +36,13 @@ class Control:
     step: float = 1
     scale: Literal["linear", "log"] = "linear"
     only_with: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 Integer = Annotated[int, BeforeValidator(integer_of)]
 Finite = Annotated[float, BeforeValidator(real_of), Field(allow_inf_nan=False)]
 Bias = Annotated[Finite, Field(ge=-20, le=20)]
 Gain = Annotated[Finite, Field(ge=0, le=10)]
-
-
-def built(cell: str) -> str:
-    """The cell, if it is built already."""
-    if cell not in BUILT_CELLS:
-        raise wrong("cell", f"comes later; for now it must be {choice(BUILT_CELLS)}")
-    return cell
 
 
 def off_or_long(chrono: int) -> int:
@@ -56,7 +52,7 @@ def off_or_long(chrono: int) -> int:
     return chrono
 
 
-Cell = Literal["lstm", "lstm-1997", "peephole", "coupled", "gru", "minlstm", "mingru"]
+GATE_OF = {"b_i": "i", "b_f": "f", "b_g": "g", "b_o": "o"}  # a bias knob: its gate's letter
 Signal = Literal[
     "noise", "zeros", "constant", "sine", "impulse", "adding", "copy", "text", "series"
 ]
@@ -91,10 +87,9 @@ class Experiment(BaseModel):
         Control("Time and size", "Input features D", "features", (1, 64), 1),
     ] = 8
     cell: Annotated[
-        Cell,
-        AfterValidator(built),
+        Literal[tuple(CELLS)],  # type: ignore[valid-type]
         Field(description="the gated cell beside the vanilla RNN"),
-        Control("Weights", "Gated cell"),
+        Control("Weights", "Gated cell", names={name: cell.TITLE for name, cell in CELLS.items()}),
     ] = "lstm"
     b_i: Annotated[
         Bias,
@@ -127,7 +122,7 @@ class Experiment(BaseModel):
         Field(
             ge=0,
             le=100000,
-            description="draws forget biases for memories of up to this many steps; 0 = off",
+            description="draws gate biases for memories of up to this many steps; 0 = off",
         ),
         Control("Weights", "Chrono T_max", "steps"),
     ] = 0
@@ -194,9 +189,14 @@ class Experiment(BaseModel):
             raise wrong("D", f"must be at least {least} for signal={self.signal}")
         return self
 
+    @property
+    def biases(self) -> dict[str, float]:
+        """What is added to each gate's bias, by the gate's letter."""
+        return {gate: getattr(self, key) for key, gate in GATE_OF.items()}
+
     def unused(self) -> dict[str, Any]:
         """Keys that decide nothing here, with the value in force in their place."""
-        values: dict[str, Any] = {}
+        values = {key: default(key) for key in without_effect(self.cell)}
         if self.signal == "text":
             values["T"] = len(self.text)
         else:
@@ -256,14 +256,31 @@ class View(BaseModel):
         return self
 
 
+def without_effect(cell_name: str) -> tuple[str, ...]:
+    """Keys that a cell has no use for: biases of gates it lacks, what acts on weights it lacks."""
+    cell = CELLS[cell_name]
+    counts = {key: gate in cell.GATES for key, gate in GATE_OF.items()}
+    counts |= {"chrono": bool(cell.CHRONO), "gain": cell.RECURRENT}
+    return tuple(key for key, does in counts.items() if not does)
+
+
+def words(key: str, cell_name: str) -> tuple[str, str]:
+    """A control's label and meaning; a bias's are those of the gate that it moves in this cell."""
+    declared, cell = control(key), CELLS[cell_name]
+    assert declared is not None
+    if key in without_effect(cell_name):
+        return (declared.label, f"without effect in the {cell.TITLE}")
+    gate = cell.GATES.get(GATE_OF.get(key, ""))
+    if gate is None or gate == CELLS[default("cell")].GATES[GATE_OF[key]]:
+        return (declared.label, FIELDS[key].description or "")
+    name, _, does = gate.partition(", ")
+    meaning = f"added to the {name}'s bias" + (f": {does}" if does else "")
+    return (f"{name[0].upper()}{name[1:]} {key}", meaning)
+
+
 def wrong(key: str, message: str) -> PydanticCustomError:
     """An error of knobs that do not fit together, laid at one key's door."""
     return PydanticCustomError("knob", "{message}", {"key": key, "message": message})
-
-
-def choice(names: tuple[str, ...]) -> str:
-    """Names as one reads them out: a, b or c."""
-    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " or " + names[-1]
 
 
 def default(key: str) -> Any:
@@ -300,7 +317,7 @@ def kind(key: str) -> Literal["integer", "real", "choice", "text", "numbers", "n
 
 
 def choices(key: str) -> tuple[str, ...]:
-    """The names a choice key takes, unbuilt ones included."""
+    """The names a choice key takes."""
     return get_args(FIELDS[key].annotation)
 
 
@@ -324,7 +341,6 @@ FIELDS: dict[str, FieldInfo] = {**Experiment.model_fields, **View.model_fields}
 HIDEABLE = (*(key for key in FIELDS if control(key)), "presets", "reading")
 ALLOWED_IN_WORDS = {
     "v": f"{LINK_VERSION}, the only link version there is",
-    "cell": f"{choice(BUILT_CELLS)} (the other names are those of cells that come later)",
     "chrono": "0 (off) or a whole number from 3 to 100000",
     "hide": "names of controls with commas between them, out of " + ", ".join(HIDEABLE),
 }

@@ -17,8 +17,8 @@ from app.drawing.figure import PLAIN, RAISED
 from app.errors import Problem
 from app.headers import accepts, etag, has_already, server_timing
 from app.knobs import (
-    BUILT_CELLS,
     FIELDS,
+    GATE_OF,
     Control,
     Experiment,
     View,
@@ -28,10 +28,12 @@ from app.knobs import (
     control,
     default,
     kind,
+    without_effect,
 )
 from app.lenses import LENSES
 from app.links import plain, read, write
 from app.state import PRESETS, address, state
+from lstm_engine import CELLS
 
 HOW_A_PAGE_IS_KEPT = "no-cache"
 FOR_EVER = "public, max-age=31536000, immutable"
@@ -71,9 +73,9 @@ templates.globals.update(
     choices=choices,
     control=control,
     allowed=allowed,
+    without_effect=without_effect,
     plain=plain,
     default=default,
-    BUILT_CELLS=BUILT_CELLS,
 )
 
 
@@ -128,6 +130,12 @@ async def api_page(request: Request) -> Response:
         "fields": FIELDS,
         "view_keys": View.model_fields,
         "lenses": LENSES,
+        "cells": CELLS,
+        "with_cell": {
+            name: address("/", write(experiment.model_copy(update={"cell": name}), view))
+            for name in CELLS
+        },
+        "bias_keys": {gate: key for key, gate in GATE_OF.items()},
         "here": str(request.base_url).rstrip("/"),
     }
     return page(request, "api.html", context)

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from app.drawing.figure import ten_to
+from lstm_engine import Cell
 
 
 @dataclass(frozen=True)
@@ -50,14 +51,39 @@ def fate(log10: float) -> str:
     return f"keeps {kept(log10)} of its size" if log10 < ALL else f"grows {kept(log10)}-fold"
 
 
-def fates(lstm: float, rnn: float) -> str:
+def heading(name: str) -> str:
+    """A name at the start of a line: Coupled LSTM, but minLSTM as it is written."""
+    return name[0].upper() + name[1:] if name.partition(" ")[0].islower() else name
+
+
+def keeper(cell: Cell) -> str:
+    """What of a cell keeps the old: a gate, or its carry where no gate does it alone."""
+    gate = cell.GATES.get("f", "").partition(",")[0]
+    return "carry" if cell.PEEPHOLES or not gate else gate
+
+
+def carry(cell: Cell, alone: str = "") -> str:
+    """A cell's carry and what it is made of, within a sentence."""
+    gate = cell.GATES.get("f", "").partition(",")[0]
+    if not gate:
+        return f"the carry{alone}"
+    made_of = f"{gate}s with their peepholes" if cell.PEEPHOLES else f"the product of {gate}s"
+    return f"the carry{alone}, {made_of},"
+
+
+def steps_of(T: int) -> str:
+    """A length of time in words."""
+    return f"{T:,} {'step' if T == 1 else 'steps'}"
+
+
+def fates(title: str, cell: float, rnn: float) -> str:
     """What became of the gradient in both networks; a verb they share is said once."""
-    ours, theirs = fate(lstm), fate(rnn)
+    ours, theirs = fate(cell), fate(rnn)
     if -math.inf < rnn < ALL and ours.startswith("keeps"):
         theirs = kept(rnn)
     elif rnn >= ALL and ours.startswith("grows"):
         theirs = f"{kept(rnn)}-fold"
-    return f"{ours} in the LSTM and {theirs} in the vanilla RNN"
+    return f"{ours} in the {title} and {theirs} in the vanilla RNN"
 
 
 ALL = 0.0022  # log10 of 1.005: nobody would call that growth

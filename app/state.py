@@ -6,12 +6,13 @@ dragged there are the same.
 
 from typing import Any, NamedTuple
 
-from app.knobs import Experiment, View, default
+from app.knobs import Experiment, View, control, default, without_effect, words
 from app.links import plain, write
+from lstm_engine import CELLS
 
 
 class Preset(NamedTuple):
-    """A well-known setting of weights and biases; sizes, input and seed stay as they are."""
+    """A well-known setting of weights and biases, or of the cell; sizes, input and seed stay."""
 
     name: str
     meaning: str
@@ -19,10 +20,14 @@ class Preset(NamedTuple):
 
 
 # What a preset does not name goes back to its default.
-SET_BY_PRESETS = ("b_i", "b_f", "b_g", "b_o", "init", "chrono", "gain")
+SET_BY_PRESETS = tuple(
+    key
+    for key in Experiment.model_fields
+    if (shown := control(key)) and shown.group in ("Gate biases", "Weights", "Vanilla RNN")
+)
 
 PRESETS = (
-    Preset("Keras", "Glorot and orthogonal weights, forget bias 1", {}),
+    Preset("Keras", "Glorot and orthogonal weights, forget bias 1", {"b_f": 1.0}),
     Preset(
         "PyTorch", "all weights and biases uniform, no forget bias", {"init": "pytorch", "b_f": 0.0}
     ),
@@ -31,8 +36,21 @@ PRESETS = (
         "forget biases drawn for memories as long as the sequence",
         {"chrono": None, "b_f": 0.0},
     ),
+    Preset("1997", "the first LSTM, without a forget gate", {"cell": "lstm-1997"}),
+    Preset(
+        "IRNN",
+        "a vanilla RNN that starts as the identity, with relu",
+        {"rnn_init": "identity", "act": "relu"},
+    ),
     Preset("Forget bias 5", "gates that stay almost open", {"b_f": 5.0}),
     Preset("No recurrence", "recurrent gain 0: only the carry is left", {"gain": 0.0}),
+)
+
+# The controls whose words follow the cell.
+NAMED_AFTER_THE_CELL = tuple(
+    key
+    for key in Experiment.model_fields
+    if control(key) and len({words(key, c) for c in CELLS}) > 1
 )
 
 
@@ -47,6 +65,7 @@ def state(experiment: Experiment, view: View) -> dict[str, Any]:
         "query": shown,
         "values": values,
         "unused": sorted(unused),
+        "words": {key: words(key, experiment.cell) for key in NAMED_AFTER_THE_CELL},
         "presets": {
             preset.name: address("/", preset_query(preset, experiment, view)) for preset in PRESETS
         },
@@ -71,8 +90,14 @@ def state(experiment: Experiment, view: View) -> dict[str, Any]:
 
 
 def preset_query(preset: Preset, experiment: Experiment, view: View) -> str:
-    """The canonical query of an experiment under a preset."""
-    knobs = {key: Experiment.model_fields[key].default for key in SET_BY_PRESETS} | preset.knobs
+    """The canonical query of an experiment under a preset.
+
+    The cell stays, unless it has no use for what the preset sets.
+    """
+    knobs = {key: default(key) for key in SET_BY_PRESETS}
+    if not preset.knobs.keys() & set(without_effect(experiment.cell)):
+        knobs["cell"] = experiment.cell
+    knobs |= preset.knobs
     if "chrono" in preset.knobs:
         knobs["chrono"] = max(3, experiment.T)
     return write(experiment.model_copy(update=knobs), view)

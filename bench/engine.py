@@ -9,6 +9,9 @@ import os
 
 for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ[name] = "1"
+# Each library chooses its kernels for this processor: XLA cannot be held to narrower ones as
+# OpenBLAS can, so a core type set for OpenBLAS alone would not be a fair race.
+os.environ.pop("OPENBLAS_CORETYPE", None)
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
 
@@ -21,7 +24,7 @@ from time import perf_counter
 
 import numpy as np
 
-from lstm_engine import Weights, cell_survival, draw_cell, draw_inputs, lstm
+from lstm_engine import Weights, batch, cell_survival, draw_cell, draw_inputs, lstm
 
 SIZES = ((8, 100), (32, 200), (64, 500), (128, 500))
 D = 8
@@ -55,7 +58,7 @@ def torch_autograd(weights: Weights, x: np.ndarray, *, rows: bool) -> Contender 
         return None
     torch.set_num_threads(1)
     H = weights.weight_hh.shape[1]
-    weight_ih, weight_hh, bias_ih, bias_hh = (torch.from_numpy(w.copy()) for w in weights)
+    weight_ih, weight_hh, bias_ih, bias_hh = (torch.from_numpy(w.copy()) for w in weights[:4])
     linear = torch.nn.functional.linear
     inputs = torch.from_numpy(x)[:, None] if rows else torch.from_numpy(x)
     shape = (1, H) if rows else (H,)
@@ -159,7 +162,7 @@ def ratio(times: dict[str, list], top: str, bottom: str) -> str:
 
 
 def table_row(H: int, T: int, quick: bool) -> list[str]:
-    weights = draw_cell("pytorch", D, H, seed=0, biases=(0, 1, 0, 0))
+    weights = draw_cell(lstm, "pytorch", D, H, seed=0)
     x = draw_inputs("noise", T, D)
     asked = {"engine": engine(weights, x), "floor": floor(H, T), "JAX": jax_jit(weights, x)}
     if not (quick and H > 64):
@@ -171,6 +174,20 @@ def table_row(H: int, T: int, quick: bool) -> list[str]:
     ms = [f"{1000 * median(times[name]):.2f}" if name in times else "-" for name in names]
     ratios = [ratio(times, name, "engine") for name in names[2:]]
     return [f"({H}, {T})", *ms, ratio(times, "engine", "floor"), *ratios]
+
+
+def together(H: int, T: int, B: int) -> str:
+    """What B experiments cost side by side, beside B times the cost of one."""
+    layers = [draw_cell(lstm, "pytorch", D, H, seed=seed) for seed in range(B)]
+    inputs = [draw_inputs("noise", T, D, seed=seed) for seed in range(B)]
+    contenders = {
+        "one": engine(layers[0], inputs[0]),
+        "all": engine(batch(layers), np.stack(inputs)),
+    }
+    times = measure(contenders, 15, 4.0)
+    share = median(a / b for a, b in zip(times["all"], times["one"], strict=False)) / B
+    ms = ", ".join(f"{name} {1000 * median(calls):.2f} ms" for name, calls in times.items())
+    return f"({H}, {T}), {B} experiments side by side: {ms}, {share:.3f} of {B} runs"
 
 
 def main() -> None:
@@ -188,6 +205,7 @@ def main() -> None:
     print(layout.format("(H, T)", *names, "of floor", "JAX by", "torch by", "rows by"))
     for H, T in SIZES:
         print(layout.format(*table_row(H, T, quick)), flush=True)
+    print(together(8, 100, 64))
     for module in ("jax", "torch"):
         if find_spec(module) is None:
             print(f"{module} is not installed here: no ratio to it")

@@ -1,7 +1,7 @@
-"""Exact gradient flow through an LSTM and a vanilla RNN, in NumPy alone.
+"""Exact gradient flow through recurrent cells, in NumPy alone.
 
     >>> from lstm_engine import cell_survival, draw_cell, draw_inputs, lstm
-    >>> weights = draw_cell("keras", 8, 32, seed=0, biases=(0, 1, 0, 0))
+    >>> weights = draw_cell(lstm, "keras", 8, 32, seed=0)
     >>> x = draw_inputs("noise", 100, 8, seed=0)
     >>> states = lstm.forward(weights, x)
     >>> survival = cell_survival(lstm, states, weights)
@@ -9,29 +9,79 @@
     (101, 32)
 
 Everything is float64; logarithms are to base 10 unless a name says otherwise. No files, no prints,
-no global random state. What the numbers mean: `docs/math.md`.
+no global random state. A tour with examples: `docs/library.md`. What the numbers mean:
+`docs/math.md`.
 """
 
-from lstm_engine import chaos, gates, horizon, lstm, rnn
+from lstm_engine import chaos, gates, horizon
+from lstm_engine.bounds import (
+    largest_singular_value,
+    log10_spectral_norms,
+    pascanu_bound,
+    spectral_radius,
+    verdict,
+)
+from lstm_engine.bptt import GateGradient, Gradients, bptt, linear_loss
+from lstm_engine.cell import Cell, Slopes
+from lstm_engine.cells import CELLS, lstm
+from lstm_engine.cells.rnn import Rnn
+from lstm_engine.check import Check, Estimate, check_states, check_weights
+from lstm_engine.clip import clip_by_norm, clip_by_value, clip_coefficient
+from lstm_engine.cost import peak_bytes
 from lstm_engine.errors import LeftFloat64
+from lstm_engine.from_to import CellFromTo, RnnFromTo, cell_from_to, rnn_from_to, steps_walked
+from lstm_engine.one_step import jacobian, pull_back, recurrence
 from lstm_engine.signals import SIGNALS, draw_inputs
+from lstm_engine.spectrum import log10_singular_values, lyapunov_exponents, step_eigenvalues
 from lstm_engine.survival import CellSurvival, RnnSurvival, cell_survival, rnn_survival
-from lstm_engine.weights import Weights, draw_cell, draw_rnn
+from lstm_engine.weights import Weights, batch, draw_cell, draw_rnn
 
 __all__ = [
+    "CELLS",
     "SIGNALS",
+    "Cell",
+    "CellFromTo",
     "CellSurvival",
+    "Check",
+    "Estimate",
+    "GateGradient",
+    "Gradients",
     "LeftFloat64",
+    "Rnn",
+    "RnnFromTo",
     "RnnSurvival",
+    "Slopes",
     "Weights",
+    "batch",
+    "bptt",
+    "cell_from_to",
     "cell_survival",
     "chaos",
+    "check_states",
+    "check_weights",
+    "clip_by_norm",
+    "clip_by_value",
+    "clip_coefficient",
     "draw_cell",
     "draw_inputs",
     "draw_rnn",
     "gates",
     "horizon",
+    "jacobian",
+    "largest_singular_value",
+    "linear_loss",
+    "log10_singular_values",
+    "log10_spectral_norms",
     "lstm",
-    "rnn",
+    "lyapunov_exponents",
+    "pascanu_bound",
+    "peak_bytes",
+    "pull_back",
+    "recurrence",
+    "rnn_from_to",
     "rnn_survival",
+    "spectral_radius",
+    "step_eigenvalues",
+    "steps_walked",
+    "verdict",
 ]

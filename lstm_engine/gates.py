@@ -19,9 +19,9 @@ LN10 = float(np.log(10.0))
 
 
 def sigmoid(a: Array) -> Array:
-    """The logistic gate, `1/(1+exp(−a))`, exact to rounding for every a."""
-    e = np.exp(-np.abs(a))
-    return np.where(a >= 0, 1.0, e) / (1.0 + e)
+    """The logistic gate, `1/(1+exp(−a))`, exact to rounding for every a, complex ones included."""
+    e = np.exp(np.where(a.real >= 0, -a, a))
+    return np.where(a.real >= 0, 1.0, e) / (1.0 + e)
 
 
 def sigmoid_slope(a: Array) -> Array:
@@ -36,8 +36,8 @@ def log_sigmoid_slope(a: Array) -> Array:
 
 
 def softplus(a: Array) -> Array:
-    """`ln(1+exp(a))`, so that `ln σ(a) = −softplus(−a)` never rounds to 0."""
-    return np.maximum(a, 0.0) + np.log1p(np.exp(-np.abs(a)))
+    """`ln(1+exp(a))`, so that `ln σ(a) = −softplus(−a)` never rounds to 0; complex a too."""
+    return np.where(a.real > 0, a, 0.0) + np.log1p(np.exp(np.where(a.real > 0, -a, a)))
 
 
 def log10_sigmoid(a: Array) -> Array:
@@ -62,8 +62,8 @@ def log_tanh_slope(a: Array) -> Array:
 
 
 def relu(a: Array) -> Array:
-    """`max(a, 0)`."""
-    return np.maximum(a, 0.0)
+    """`max(a, 0)`; of a complex number by its real part."""
+    return np.where(a.real > 0, a, 0.0)
 
 
 def relu_slope(a: Array) -> Array:

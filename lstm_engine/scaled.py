@@ -33,10 +33,12 @@ def level(mantissa: Array, exponent: Exponents) -> Scaled:
     return Scaled(_shift(mantissa, -size[:, None]), exponent)
 
 
-def diagonal(log2: Array) -> Scaled:
-    """diag(2^log2), whatever the size of log2."""
-    exponent = np.floor(log2)
-    return Scaled(np.diag(np.exp2(log2 - exponent)), exponent.astype(np.int64))
+def diagonal(log2: Array, sign: Array) -> Scaled:
+    """diag(sign·2^log2), whatever the size of log2; −inf is a true zero."""
+    finite = np.isfinite(log2)
+    exponent = np.floor(np.where(finite, log2, 0.0))
+    mantissa = np.where(finite, sign * np.exp2(np.where(finite, log2 - exponent, 0.0)), 0.0)
+    return Scaled(np.diag(mantissa), np.where(finite, exponent, NOTHING).astype(np.int64))
 
 
 def add(a: Scaled, b: Scaled) -> Scaled:
@@ -52,10 +54,10 @@ def units_times(a: Scaled, factors: Array) -> Scaled:
     return level(a.mantissa * mantissa[:, None], a.exponent + exponent)
 
 
-def units_times_power(a: Scaled, log2: Array) -> Scaled:
-    """Each unit times its own 2^log2, which may lie far outside float64; -inf is a true zero."""
+def units_times_power(a: Scaled, log2: Array, sign: Array | float = 1.0) -> Scaled:
+    """Each unit times its own sign·2^log2, far outside float64 or not; -inf is a true zero."""
     exponent = np.floor(np.where(np.isfinite(log2), log2, 0.0))
-    factors = np.exp2(log2 - exponent)
+    factors = sign * np.exp2(log2 - exponent)
     return level(a.mantissa * factors[:, None], a.exponent + exponent.astype(np.int64))
 
 

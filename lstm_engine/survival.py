@@ -11,15 +11,16 @@ and "Log10 from birth".
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lstm_engine import rnn
-from lstm_engine.gates import LN10, NONLINEARITIES, Array
-from lstm_engine.walk import CellWalk, RnnWalk
+from lstm_engine.cell import Cell
+from lstm_engine.cells.rnn import Rnn
+from lstm_engine.gates import LN10, Array
+from lstm_engine.walk import CellWalk, RnnWalk, diagonals, running_sum
 from lstm_engine.weights import Weights
 
 Steps = NDArray[np.int64]
@@ -49,26 +50,38 @@ class RnnSurvival:
 
 
 def cell_survival(
-    cell: Any, states: Any, weights: Weights, steps: Iterable[int] | None = None
+    cell: Cell, states: Any, weights: Weights, steps: Iterable[int] | None = None
 ) -> CellSurvival:
     """Direct, exact and detours of a gated cell, from one walk back over all steps.
 
     Args:
-        cell: the cell's module (`lstm_engine.lstm`), known only by its common names.
+        cell: the cell's module (`lstm_engine.CELLS`), known only by its common names.
         states: of `cell.forward`.
         weights: the same as in `cell.forward`.
         steps: increasing, within 0 … T; every step by default.
+
+    Returns:
+        Arrays with a leading axis where `states` has one; a row of it holds the same bits that the
+        experiment alone would give.
     """
-    T, H = len(states.h) - 1, states.h.shape[1]
-    at = _checked(steps, T)
-    log10_direct = np.zeros((T + 1, H))
-    log10_direct[:T] = np.cumsum(cell.log10_carry(states)[::-1], axis=0)[::-1]
-    if any(rows.any() for rows in cell.recurrent_rows(weights)):
+    if states.h.ndim == 2:
+        found = cell_survival(cell, *alone_in_a_batch(states, weights), steps)
+        return CellSurvival(found.steps, *(array[0] for array in _arrays(found)))
+    B, T_and_1, H = states.h.shape
+    at = checked(steps, T_and_1 - 1)
+    log10_direct = np.zeros((B, T_and_1, H))
+    log10_carry = cell.log10_carry(states, weights)
+    log10_direct[:, -2::-1] = running_sum(log10_carry[:, ::-1])
+    direct = log10_direct[:, at]
+    # Where nothing crosses weight_hh the carry is all there is.
+    log10_exact, log10_detours = direct.copy(), np.full_like(direct, -np.inf)
+    recurs = np.asarray(weights.weight_hh.any(axis=(1, 2)))
+    if recurs.any():
+        carries = log10_carry[recurs], log10_direct[recurs]
+        walk = CellWalk(cell, *_members(states, weights, recurs), *carries, at)
         with _near_the_ends():
-            log10_exact, log10_detours = CellWalk(cell, states, weights, log10_direct, at).run()
-    else:  # nothing crosses weight_hh: the carry is all there is
-        log10_exact, log10_detours = log10_direct[at], np.full((len(at), H), -np.inf)
-    direct = log10_direct[at]
+            walk.run()
+        log10_exact[recurs], log10_detours[recurs] = walk.exact, walk.detours
     direct_rms, detours_rms = log10_rms(direct), log10_rms(log10_detours)
     return CellSurvival(
         at,
@@ -83,30 +96,54 @@ def cell_survival(
 
 
 def rnn_survival(
-    states: rnn.States, weights: Weights, steps: Iterable[int] | None = None
+    rnn: Rnn, states: Any, weights: Weights, steps: Iterable[int] | None = None
 ) -> RnnSurvival:
     """The vanilla RNN's exact gradient ∂h_T/∂h_t, from one walk back over all steps.
 
     Args:
+        rnn: the RNN, with its nonlinearity.
         states: of `rnn.forward`.
         weights: the same as in `rnn.forward`.
         steps: increasing, within 0 … T; every step by default.
+
+    Returns:
+        Arrays with a leading axis where `states` has one.
     """
-    at = _checked(steps, len(states.h) - 1)
-    if _is_diagonal(weights.weight_hh):
-        log10_exact = _units_alone(states, weights)[at]
-    else:
+    if states.h.ndim == 2:
+        found = rnn_survival(rnn, *alone_in_a_batch(states, weights), steps)
+        return RnnSurvival(found.steps, *(array[0] for array in _arrays(found)))
+    at = checked(steps, states.h.shape[1] - 1)
+    alone = _diagonal(weights.weight_hh)
+    log10_exact = np.empty((*alone.shape, len(at), states.h.shape[2]))
+    if alone.any():
+        log10_exact[alone] = _units_alone(rnn, *_members(states, weights, alone))[:, at]
+    if not alone.all():
+        walk = RnnWalk(rnn, *_members(states, weights, ~alone), at)
         with _near_the_ends():
-            log10_exact = RnnWalk(states, weights, at).run()
+            walk.run()
+        log10_exact[~alone] = walk.exact
     return RnnSurvival(at, log10_exact, log10_rms(log10_exact))
+
+
+def alone_in_a_batch(states: Any, weights: Weights) -> tuple[Any, Weights]:
+    """One experiment with a leading axis of one."""
+    lone = type(states)(*(array[None] for array in _arrays(states)))
+    return lone, Weights._make(None if w is None else w[None] for w in weights)
+
+
+def _arrays(found: Any) -> list[Array]:
+    """A dataclass's arrays without the steps they belong to."""
+    return [getattr(found, field.name) for field in fields(found) if field.name != "steps"]
 
 
 def log10_rms(log10_norms: Array) -> Array:
     """log10 of ‖P‖_F/√H from the log10 of P's column norms (…, H)."""
     peak = log10_norms.max(axis=-1, keepdims=True)
     peak = np.where(np.isfinite(peak), peak, 0.0)
+    squares = log10_norms - peak
     with np.errstate(divide="ignore", under="ignore"):
-        mean = np.square(np.exp((log10_norms - peak) * LN10)).mean(axis=-1)
+        squares *= 2 * LN10
+        mean = np.exp(squares, out=squares).mean(axis=-1)
         return np.asarray(0.5 * np.log10(mean) + peak[..., 0])
 
 
@@ -115,21 +152,32 @@ def _near_the_ends() -> np.errstate:
     return np.errstate(over="ignore", invalid="ignore", under="ignore")
 
 
-def _is_diagonal(matrix: Array) -> bool:
-    return bool(np.count_nonzero(matrix) == np.count_nonzero(np.diagonal(matrix)))
+def _members(states: Any, weights: Weights, who: NDArray[np.bool_]) -> tuple[Any, Weights]:
+    """Some experiments of a batch; all of them without a copy."""
+    if who.all():
+        return states, weights
+    some = type(states)(*(array[who] for array in _arrays(states)))
+    return some, Weights._make(None if w is None else w[who] for w in weights)
 
 
-def _units_alone(states: rnn.States, weights: Weights) -> Array:
+def _diagonal(matrices: Array) -> NDArray[np.bool_]:
+    """Which matrices of (B, H, H) have nothing beside their diagonals."""
+    there, alone = (np.count_nonzero(m, axis=-1) for m in (matrices, diagonals(matrices)))
+    return np.asarray(there.sum(axis=-1) == alone)
+
+
+def _units_alone(rnn: Rnn, states: Any, weights: Weights) -> Array:
     """With a diagonal weight_hh no unit hears another: log10 of ∏ φ'(a_t)·w_jj, every step."""
     survived = np.zeros(states.h.shape)
     with np.errstate(divide="ignore"):
-        log_weight = np.log(np.abs(np.diagonal(weights.weight_hh)))
-    log_step = NONLINEARITIES[states.act].log_slope(states.a) + log_weight
-    survived[:-1] = np.cumsum(log_step[::-1], axis=0)[::-1] / LN10
+        log_weight = np.log(np.abs(diagonals(weights.weight_hh)))
+    log_step = rnn.log_slope(states) + log_weight[:, None]
+    survived[:, :-1] = np.cumsum(log_step[:, ::-1], axis=1)[:, ::-1] / LN10
     return survived
 
 
-def _checked(steps: Iterable[int] | None, T: int) -> Steps:
+def checked(steps: Iterable[int] | None, T: int) -> Steps:
+    """The steps as an array, every one of 0 … T by default; ValueError if they do not increase."""
     at = np.arange(T + 1) if steps is None else np.asarray(list(steps), dtype=np.int64)
     if at.size and (at[0] < 0 or at[-1] > T or (np.diff(at) <= 0).any()):
         raise ValueError(f"steps must increase within 0 … {T}")

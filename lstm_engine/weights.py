@@ -4,11 +4,15 @@ Each tensor has a stream of its own, `RandomState(MT19937(SeedSequence([seed, n]
 keeps frozen. Only seed, shape and init change a draw. `docs/math.md`, section "Weights".
 """
 
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from lstm_engine.gates import Array
+
+if TYPE_CHECKING:
+    from lstm_engine.cell import Cell
 
 # Append only: a tensor's place in this list is the n of its stream, so that draws never change.
 STREAMS = (
@@ -26,16 +30,32 @@ STREAMS = (
     "inputs.adding.markers",
     "inputs.copy",
     "inputs.text",
+    "cell.peephole",
+    "loss.read_out",
+    "check.directions",
 )
 
 
-class Weights(NamedTuple):
-    """The four tensors of one recurrent layer; n gate blocks of H rows stacked (n = 1: an RNN)."""
+KERAS_BIASES = {"f": 1.0}
 
-    weight_ih: Array  # (nH, D)
-    weight_hh: Array  # (nH, H)
-    bias_ih: Array  # (nH,)
-    bias_hh: Array  # (nH,)
+
+class Weights(NamedTuple):
+    """The tensors of one recurrent layer: n gate blocks of H rows stacked (n = 1: an RNN).
+
+    "…" is nothing, or a leading axis that holds several experiments of one shape (`batch`).
+    """
+
+    weight_ih: Array  # (…, nH, D)
+    weight_hh: Array  # (…, nH, H); (…, 0, H) for a cell that does not recur
+    bias_ih: Array  # (…, nH)
+    bias_hh: Array  # (…, nH); (…, 0) for a cell that does not recur
+    peephole: Array | None = None  # (…, 3, H), what i, f and o see of the cell
+
+
+def batch(layers: Sequence[Weights]) -> Weights:
+    """Layers of one shape side by side, along a new leading axis."""
+    stacked = (None if t[0] is None else np.stack(t) for t in zip(*layers, strict=True))
+    return Weights._make(stacked)
 
 
 def stream(seed: int, name: str, *key: int) -> np.random.RandomState:
@@ -45,43 +65,50 @@ def stream(seed: int, name: str, *key: int) -> np.random.RandomState:
 
 
 def draw_cell(
+    cell: "Cell",
     init: str,
     D: int,
     H: int,
     *,
     seed: int,
-    biases: tuple[float, ...] = (0.0, 1.0, 0.0, 0.0),
+    biases: Mapping[str, float] = KERAS_BIASES,
     chrono: float = 0,
     gain: float = 1.0,
 ) -> Weights:
     """A gated cell's weights as a framework draws them, every knob applied.
 
     Args:
+        cell: the cell's module (`lstm_engine.CELLS`).
         init: "keras", "pytorch" or "normal".
         D: inputs.
         H: hidden units.
         seed: draws; 0 … 4294967295.
-        biases: what the sliders add, one for each gate block, (b_i, b_f, b_g, b_o) for the LSTM;
-            their number is the number of gate blocks.
+        biases: what is added to each gate's bias, under i, f, g, o; a missing one adds nothing, one
+            of a gate that the cell lacks is not used. By default f gets 1, as in Keras.
         chrono: T_max of the chrono initialisation (≥ 3), or 0 for none: replaces the drawn biases
-            of the first two blocks, i and f.
+            of the forget gate by `log U(1, T_max − 1)`, of the input gate by its negative.
         gain: multiplies weight_hh.
 
     Returns:
-        Weights with blocks in the order of `biases`; loading them into torch gives the same states.
+        Weights with blocks in the order of `cell.GATES`; loading them into a torch module of the
+        same shapes gives the same states.
 
     Source: `docs/math.md`, "Weights"; chrono: Tallec & Ollivier 2018.
     """
-    drawn = _draw_layer("cell", init, D, H, blocks=len(biases), seed=seed)
-    bias_ih, bias_hh = drawn.bias_ih.copy(), drawn.bias_hh.copy()
-    if chrono:
-        if chrono < 3:
-            raise ValueError(f"chrono is {chrono}: allowed are 0 (off) and 3 or more")
-        keep = np.log(stream(seed, "cell.chrono").uniform(1.0, chrono - 1.0, H))
-        bias_ih[:H], bias_ih[H : 2 * H] = -keep, keep
-        bias_hh[: 2 * H] = 0.0
-    bias_ih += np.repeat(np.asarray(biases, dtype=np.float64), H)
-    return Weights(drawn.weight_ih, drawn.weight_hh * gain, bias_ih, bias_hh)
+    drawn = _draw_layer("cell", init, D, H, blocks=len(cell.GATES), seed=seed)
+    bias_ih, bias_hh = (bias.reshape(-1, H).copy() for bias in (drawn.bias_ih, drawn.bias_hh))
+    if chrono and chrono < 3:
+        raise ValueError(f"chrono is {chrono}: allowed are 0 (off) and 3 or more")
+    for block, gate in enumerate(cell.GATES):
+        if chrono and gate in cell.CHRONO:
+            keep = np.log(stream(seed, "cell.chrono").uniform(1.0, chrono - 1.0, H))
+            bias_ih[block], bias_hh[block] = cell.CHRONO[gate] * keep, 0.0
+        bias_ih[block] += biases.get(gate, 0.0)
+    weight_hh = drawn.weight_hh * gain
+    if not cell.RECURRENT:
+        weight_hh, bias_hh = weight_hh[:0], bias_hh[:0]
+    peephole = _draw_peepholes(init, H, seed) if cell.PEEPHOLES else None
+    return Weights(drawn.weight_ih, weight_hh, bias_ih.ravel(), bias_hh.ravel(), peephole)
 
 
 def draw_rnn(
@@ -125,6 +152,15 @@ def _draw_layer(layer: str, init: str, D: int, H: int, *, blocks: int, seed: int
         weight_hh = hh.standard_normal((rows, H)) / np.sqrt(H)
         return Weights(weight_ih, weight_hh, *np.zeros((2, rows)))
     raise ValueError(f"init is {init!r}: allowed are 'keras', 'pytorch' and 'normal'")
+
+
+def _draw_peepholes(init: str, H: int, seed: int) -> Array:
+    """p_i, p_f, p_o, (3, H): of weight_hh's size, or Glorot's for a vector, as Keras draws one."""
+    draws = stream(seed, "cell.peephole")
+    if init == "normal":
+        return np.asarray(draws.standard_normal((3, H)) / np.sqrt(H))
+    limit = np.sqrt(3.0 / H) if init == "keras" else 1.0 / np.sqrt(H)
+    return draws.uniform(-limit, limit, (3, H))
 
 
 def _semi_orthogonal(normal: Array) -> Array:

@@ -68,7 +68,7 @@ export class Figure {
     this.answer = answer;
     this.layout = structuredClone(answer.layouts[NARROW.matches ? "narrow" : "wide"]);
     this.ownShapes = this.layout.shapes ?? [];
-    shrink(this.layout, NARROW.matches ? 1 : Math.min(1, this.plot.clientWidth / 1000));
+    shrink(this.layout, Math.min(1, this.plot.clientWidth / (NARROW.matches ? 360 : 1000)));
     await Plotly.react(this.plot, answer.data, this.layout, CONFIG);
     if (first) {
       this.element.querySelector("picture").hidden = true;
@@ -178,7 +178,7 @@ export class Figure {
 
 const SUPERSCRIPTS = { "-": "⁻", ".": "·", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
 
-// On a middling screen the words shrink with the drawing, as they do in the server's picture.
+// On a small screen the words shrink with the drawing, as they do in the server's picture.
 function shrink(layout, factor) {
   layout.font.size *= factor;
   for (const note of layout.annotations) note.font.size *= factor;

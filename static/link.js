@@ -41,6 +41,17 @@ export function grey(form, unused) {
   for (const slider of sliders(form)) slider.disabled = document.getElementById(slider.dataset.for).disabled;
 }
 
+// Some controls are named after what is chosen in another: the server says what each is called now.
+export function name(form, words) {
+  for (const [key, [label, meaning]] of Object.entries(words)) {
+    const knob = form.querySelector(`[data-knob="${key}"]`);
+    if (!knob) continue;
+    knob.querySelector("label").textContent = label;
+    knob.querySelector("small").textContent = meaning;
+    knob.querySelector("[type=range]")?.setAttribute("aria-label", `${label}, slider`);
+  }
+}
+
 // The server's values into the form: after a journey, never while one moves a knob. One's own words
 // and numbers stay where they decide nothing, so that they are not lost, unless all is reset.
 export function fill(form, { values, unused }, { reset = false } = {}) {

@@ -2,7 +2,7 @@
 
 import { Newest } from "./api.js";
 import { Figure } from "./figure.js";
-import { fill, follow, grey, lead, queryOf, ready, sliders, wrongWith } from "./link.js";
+import { fill, follow, grey, lead, name, queryOf, ready, sliders, wrongWith } from "./link.js";
 
 const form = document.getElementById("lab");
 const element = (id) => document.getElementById(id);
@@ -34,6 +34,7 @@ const newest = new Newest(form.dataset.plot, {
     if (of !== journey) return;
     trouble(null);
     grey(form, answer.state.unused);
+    name(form, answer.state.words);
     if (travelled) fill(form, answer.state, { reset });
     shown = answer.state.values;
     if (!remembered) remember(answer.state.link);

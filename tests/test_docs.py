@@ -1,21 +1,30 @@
-"""What is written about the app is complete and true: every knob, every address, every citation."""
+"""What is written is complete and true: every knob, address, citation, cell and example."""
 
 import ast
+import doctest
 import re
 from html import unescape
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+import lstm_engine
 from app import api, pages
 from app.knobs import FIELDS, View, allowed
 from app.lenses import LENSES
 from app.links import plain
+from lstm_engine import CELLS, Cell
+from lstm_engine.weights import STREAMS
 
 TOP = Path(__file__).resolve().parent.parent
 SOURCES = sorted(path for folder in ("app", "lstm_engine") for path in (TOP / folder).rglob("*.py"))
+
+
+PAGES = ("docs/math.md", "docs/library.md")
 
 
 def text_of(name: str) -> str:
@@ -74,7 +83,7 @@ def test_the_readme_says_how_to_run_and_test_and_where_to_read_on() -> None:
 
 
 def test_the_readmes_links_lead_somewhere() -> None:
-    for name in ("README.md", "CHANGELOG.md", "docs/math.md"):
+    for name in ("README.md", "CHANGELOG.md", *PAGES):
         for link in re.findall(r"\]\(([^)#\s]+)", text_of(name)):
             if "://" not in link:
                 assert ((TOP / name).parent / link).exists(), f"{name}: {link}"
@@ -114,7 +123,77 @@ def test_every_citation_of_the_mathematics_finds_its_section() -> None:
 
 
 def test_every_public_function_of_the_engine_is_documented() -> None:
-    for path in sorted((TOP / "lstm_engine").glob("*.py")):
+    for path in sorted((TOP / "lstm_engine").rglob("*.py")):
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
                 assert ast.get_docstring(node), f"{path.name}: {node.name}"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_contents_list_every_section(name: str) -> None:
+    titles = re.findall(r"^## (.+)$", text_of(name), re.MULTILINE)
+    listed = re.findall(r"^- \[(.+)\]\(#(.+)\)$", text_of(name), re.MULTILINE)
+    assert listed == [(t, re.sub(r"[^\w -]", "", t.lower()).replace(" ", "-")) for t in titles]
+
+
+def section_of(name: str, title: str) -> str:
+    (text,) = re.findall(rf"^## {title}$(.*?)(?=^## |\Z)", text_of(name), re.MULTILINE | re.DOTALL)
+    return str(text)
+
+
+@pytest.mark.parametrize("cell", CELLS.values(), ids=list(CELLS))
+def test_every_cell_is_explained_with_its_equations_and_its_direct_path(cell: Cell) -> None:
+    text = section_of("docs/math.md", "The cells")
+    opening = rf"^\*\*{re.escape(cell.TITLE)}\*\* \(`{cell.NAME}`; .*?\d{{4}}.*?```\n(.*?)```"
+    (equations,) = re.findall(opening, text, re.MULTILINE | re.DOTALL)
+    assert re.search(r"[ch]_t +=", equations)
+    assert re.search(rf"^\| `{cell.NAME}` \| \S", text, re.MULTILINE)
+    assert f"`{cell.NAME}`" in section_of("docs/math.md", "One step back")
+
+
+def test_every_random_stream_is_in_the_table_under_its_number() -> None:
+    text = section_of("docs/math.md", "Weights")
+    numbers = re.findall(r"(?<=\| )(\d+)(?= \| \w)", text)
+    assert sorted(map(int, numbers)) == list(range(len(STREAMS)))
+
+
+def complaints(text: str, name: str) -> tuple[int, str]:
+    """How many examples a text has, and what doctest says of those that are not true."""
+    found: list[str] = []
+    examples = doctest.DocTestParser().get_doctest(text, {}, name, name, 0)
+    with np.errstate(divide="raise", over="raise", invalid="raise"):
+        doctest.DocTestRunner(verbose=False).run(examples, out=found.append)
+    return len(examples.examples), "".join(found)
+
+
+def test_the_examples_of_the_engine_run_and_say_what_is_written() -> None:
+    assert complaints(lstm_engine.__doc__ or "", "lstm_engine") == (6, "")
+    number, wrong = complaints(text_of("docs/library.md"), "docs/library.md")
+    assert number > 50
+    assert not wrong, wrong
+
+
+def test_a_wrong_example_is_noticed() -> None:
+    number, wrong = complaints(">>> 1 + 1\n3\n>>> 2\n2\n", "sums")
+    assert number == 2
+    assert "Expected:\n    3\nGot:\n    2" in wrong
+
+
+@pytest.mark.torch
+def test_the_example_with_torch_runs_torchs_own_layer() -> None:
+    torch = pytest.importorskip("torch")
+    (code,) = re.findall(
+        r"```python\n(import torch\n.*?)```", text_of("docs/library.md"), re.DOTALL
+    )
+    names: dict[str, Any] = {}
+    exec(code, names)
+    with torch.no_grad():
+        h = names["layer"].double()(names["sequence"].double())[0][0]
+    np.testing.assert_allclose(names["run"].h[1:], h.numpy(), rtol=0, atol=1e-12)
+    assert names["own_survival"].log10_exact.shape == (101, 32)
+
+
+@pytest.mark.parametrize("name", lstm_engine.__all__)
+def test_what_the_engine_offers_says_what_it_is(name: str) -> None:
+    offered = getattr(lstm_engine, name)
+    assert name.isupper() or (offered.__doc__ or "").strip()

@@ -20,10 +20,18 @@ def module_of(path: Path) -> str:
 MODULES = {module_of(path): path for path in FILES}
 
 
-def imports_of(path: Path) -> set[str]:
+class WithoutTypes(ast.NodeTransformer):
+    """A file as it runs: what is imported for its types alone is left out."""
+
+    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
+        types_only = isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        return node.orelse if types_only else self.generic_visit(node)
+
+
+def imports_of(tree: ast.AST, path: Path) -> set[str]:
     """Every module that a file imports anywhere, ours by their full name."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -35,7 +43,14 @@ def imports_of(path: Path) -> set[str]:
     return found
 
 
-IMPORTS = {name: imports_of(path) for name, path in MODULES.items()}
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+IMPORTS = {name: imports_of(parsed(path), path) for name, path in MODULES.items()}
+LOADED = {
+    name: imports_of(WithoutTypes().visit(parsed(path)), path) for name, path in MODULES.items()
+}
 
 
 def outside(name: str) -> set[str]:
@@ -48,12 +63,12 @@ def ours(name: str) -> set[str]:
     return IMPORTS[name] & MODULES.keys()
 
 
-def reachable(name: str) -> set[str]:
+def reachable(name: str, imports: dict[str, set[str]] = IMPORTS) -> set[str]:
     """Ours that a module brings in, directly or through others."""
     found: set[str] = set()
     waiting = [name]
     while waiting:
-        for imported in ours(waiting.pop()) - found:
+        for imported in (imports[waiting.pop()] & MODULES.keys()) - found:
             found.add(imported)
             waiting.append(imported)
     return found
@@ -65,7 +80,8 @@ def within(folder: str) -> list[str]:
 
 def test_there_is_something_to_look_at() -> None:
     assert len(within("app")) > 10 and len(within("lstm_engine")) > 5
-    assert "numpy" in outside("lstm_engine.lstm") and "app.links" in ours("app.pages")
+    assert "numpy" in outside("lstm_engine.cells.lstm") and "app.links" in ours("app.pages")
+    assert "lstm_engine.cell" in IMPORTS["lstm_engine.weights"] - LOADED["lstm_engine.weights"]
 
 
 @pytest.mark.parametrize("name", within("lstm_engine"))
@@ -92,9 +108,27 @@ def test_the_engine_has_no_global_random_state(name: str) -> None:
     assert set(used) <= {"RandomState", "MT19937", "SeedSequence", "Generator"}
 
 
-def test_knobs_import_pydantic_alone() -> None:
+CELLS = [name for name in within("lstm_engine.cells") if name != "lstm_engine.cells"]
+GATED = {name for name in CELLS if name != "lstm_engine.cells.rnn"}
+
+
+@pytest.mark.parametrize("name", ["lstm_engine.cell", *CELLS])
+def test_a_cell_knows_what_a_cell_is_and_neither_the_others_nor_those_who_use_it(
+    name: str,
+) -> None:
+    beneath = {f"lstm_engine.{layer}" for layer in ("cell", "errors", "gates", "weights")}
+    assert reachable(name) <= beneath
+
+
+@pytest.mark.parametrize("name", sorted(set(within("lstm_engine")) - {*CELLS, "lstm_engine"}))
+def test_the_list_of_cells_alone_names_a_gated_cell(name: str) -> None:
+    """Walks, spectra and gradients know any of them by the names that all cells have."""
+    assert ours(name) & GATED == (GATED if name == "lstm_engine.cells" else set())
+
+
+def test_knobs_import_pydantic_and_the_list_of_cells_alone() -> None:
     assert outside("app.knobs") <= {"pydantic", "pydantic_core"}
-    assert ours("app.knobs") <= {"app.grammar"}
+    assert ours("app.knobs") <= {"app.grammar", "lstm_engine.cells"}
 
 
 @pytest.mark.parametrize("name", ["app.errors", "app.settings", "app.grammar"])
@@ -130,13 +164,10 @@ def test_main_comes_last() -> None:
 
 @pytest.mark.parametrize("name", MODULES)
 def test_no_module_imports_itself_through_others(name: str) -> None:
-    through = reachable(name)
     # A package's __init__ brings its modules together; they may name it for their parts.
     if MODULES[name].name != "__init__.py":
-        through -= {name} if name not in set().union(*(ours(n) for n in through)) else set()
-        packages = {n for n in through if MODULES[n].name == "__init__.py"}
-        direct = {imported for n in through - packages for imported in ours(n)}
-        assert name not in direct
+        through = {n for n in reachable(name, LOADED) if MODULES[n].name != "__init__.py"}
+        assert name not in {imported for n in through for imported in LOADED[n]}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)

@@ -26,10 +26,30 @@ from app.drawing.figure import (
 from app.knobs import Experiment, View
 from app.links import plain, write
 from app.networks import networks
-from app.reading import Fact, Reading, fates, kept, powers_of_ten
-from lstm_engine import chaos, horizon, lstm, rnn, survival
-from lstm_engine.horizon import needed_bias
-from lstm_engine.survival import CellSurvival, RnnSurvival
+from app.reading import (
+    ALL,
+    Fact,
+    Reading,
+    carry,
+    fates,
+    heading,
+    keeper,
+    kept,
+    powers_of_ten,
+    steps_of,
+)
+from lstm_engine import (
+    CELLS,
+    Cell,
+    CellSurvival,
+    Rnn,
+    RnnSurvival,
+    cell_survival,
+    chaos,
+    draw_cell,
+    horizon,
+    rnn_survival,
+)
 
 MOST_STEPS_TOLD = 1000
 EXPLODED = 2.0  # log10: a hundredfold
@@ -51,7 +71,7 @@ class Highway:
     rnn: RnnSurvival
     told: Rows
     lagged: Rows
-    mean_log_f: NDArray[np.float64]  # (H,), natural logarithm, mean over time
+    mean_log_carry: NDArray[np.float64]  # (H,), natural logarithm, mean over time
     amplification: dict[str, float]  # log10, by network: see `lstm_engine.chaos`
 
 
@@ -61,23 +81,23 @@ def compute(experiment: Experiment) -> Highway:
     Raises:
         lstm_engine.errors.LeftFloat64: a state is no float64 any more.
     """
-    cell, rival, inputs = networks(experiment)
+    cell, rnn = CELLS[experiment.cell], Rnn(experiment.act)
+    weights, rnn_weights, inputs = networks(experiment)
     told, lagged = steps_told(experiment.T), steps_lagged(experiment.T)
     steps = np.union1d(told, lagged)
-    states, rival_states = lstm.forward(cell, inputs), rnn.forward(rival, inputs, experiment.act)
-    twin, rival_twin = chaos.nudged(cell), chaos.nudged(rival)
+    states, rnn_states = cell.forward(weights, inputs), rnn.forward(rnn_weights, inputs)
+    twin = cell.forward(chaos.nudged(weights), inputs).h
+    rnn_twin = rnn.forward(chaos.nudged(rnn_weights), inputs).h
     return Highway(
         experiment,
-        survival.cell_survival(lstm, states, cell, steps),
-        survival.rnn_survival(rival_states, rival, steps),
+        cell_survival(cell, states, weights, steps),
+        rnn_survival(rnn, rnn_states, rnn_weights, steps),
         np.searchsorted(steps, told),
         np.searchsorted(steps, lagged),
-        horizon.mean_log_f(states),
+        horizon.mean_log_carry(cell, states, weights),
         {
-            "LSTM": chaos.log10_amplification(states.h, lstm.forward(twin, inputs).h),
-            "vanilla RNN": chaos.log10_amplification(
-                rival_states.h, rnn.forward(rival_twin, inputs, experiment.act).h
-            ),
+            cell.TITLE: chaos.log10_amplification(states.h, twin),
+            rnn.TITLE: chaos.log10_amplification(rnn_states.h, rnn_twin),
         },
     )
 
@@ -146,31 +166,47 @@ def table(highway: Highway) -> Iterator[str]:
 
 def reading(highway: Highway) -> Reading:
     """What the figure shows, in words and numbers, all at step 0 unless they say otherwise."""
-    cell, rival, T = highway.cell, highway.rnn, highway.experiment.T
+    cell, T = CELLS[highway.experiment.cell], highway.experiment.T
+    ours, rival = highway.cell, highway.rnn
     exact, direct, detours, rnn_exact = (
         float(curve[0])
-        for curve in (cell.exact_rms, cell.direct_rms, cell.detours_rms, rival.exact_rms)
+        for curve in (ours.exact_rms, ours.direct_rms, ours.detours_rms, rival.exact_rms)
     )
-    half_life = float(np.median(horizon.half_life(highway.mean_log_f)))
-    open_forget_gate = float(np.exp(np.median(highway.mean_log_f)))
-    steps = f"{T:,} {'step' if T == 1 else 'steps'}"
     headline = (
-        f"Sent back {steps} in time, the gradient {fates(exact, rnn_exact)}. "
-        f"{on_which_road(exact, direct, float(cell.share[0]))}"
+        f"Sent back {steps_of(T)} in time, the gradient {fates(cell.TITLE, exact, rnn_exact)}. "
+        f"{on_which_road(cell, exact, direct, float(ours.share[0]))}"
     )
+    title = heading(cell.TITLE)
     facts = (
-        Fact("LSTM, every path (exact), rms over units", exact, "log10"),
-        Fact("LSTM, the carry alone (direct), rms over units", direct, "log10"),
-        Fact("LSTM, detours, rms over units", detours, "log10"),
+        Fact(f"{title}, every path (exact), rms over units", exact, "log10"),
+        Fact(f"{title}, the carry alone (direct), rms over units", direct, "log10"),
+        Fact(f"{title}, detours, rms over units", detours, "log10"),
         Fact("Vanilla RNN, rms over units", rnn_exact, "log10"),
         Fact("Highway share", log10_share(direct, detours), "log10"),
-        Fact("Forget gate, median unit, geometric mean over time", open_forget_gate, "of 1"),
-        Fact("Half-life on the direct path, median unit", half_life, "steps"),
-        Fact(f"Forget bias that keeps half over {steps}, direct path", needed_bias(T), "b_f"),
+        *facts_of_the_carry(cell, highway.mean_log_carry, T),
     )
-    # Gates so far open that float64 sees no loss have no half-life to tell.
-    told = tuple(fact for fact in facts if fact.value != math.inf)
-    return Reading(headline, told, warnings(highway))
+    return Reading(headline, facts, warnings(highway))
+
+
+def facts_of_the_carry(cell: Cell, mean_log_carry: NDArray[np.float64], T: int) -> Iterator[Fact]:
+    """What the carry keeps a step, for how long, and the bias that keeps half: where they apply."""
+    a_step = float(np.exp(np.median(mean_log_carry)))
+    yield Fact(f"{heading(keeper(cell))}, median unit, geometric mean over time", a_step, "of 1")
+    half_life = float(np.median(horizon.half_life(mean_log_carry)))
+    # A carry that loses nothing, or less than float64 sees, has no half-life to tell.
+    if half_life < math.inf:
+        yield Fact("Half-life on the direct path, median unit", half_life, "steps")
+    bias = horizon.needed_bias(T)
+    if keeps_half(cell, bias, T):
+        gate = heading(cell.GATES["f"].partition(" gate")[0])
+        yield Fact(f"{gate} bias that keeps half over {steps_of(T)}, direct path", bias, "b_f")
+
+
+def keeps_half(cell: Cell, bias: float, T: int) -> bool:
+    """Whether it takes this bias alone: not without its gate, nor beside another that counts."""
+    weights = draw_cell(cell, "keras", 1, 1, seed=0, biases={"f": bias})
+    states = cell.forward(weights, np.zeros((1, 1)))
+    return math.isclose(T * cell.log10_carry(states, weights)[0, 0], math.log10(0.5), rel_tol=1e-9)
 
 
 def log10_share(direct: float, detours: float) -> float:
@@ -180,23 +216,29 @@ def log10_share(direct: float, detours: float) -> float:
     return -float(np.logaddexp(0.0, (detours - direct) * math.log(10))) / math.log(10)
 
 
-def on_which_road(exact: float, direct: float, share: float) -> str:
+def on_which_road(cell: Cell, exact: float, direct: float, share: float) -> str:
     """The sentence on the carry and the detours: who brought what arrived."""
     if math.isnan(share):
         return "Nothing arrives on any road."
-    carry = f"The carry alone, the product of forget gates, keeps {kept(direct)}"
+    if not cell.RECURRENT:
+        return (
+            f"Nothing crosses recurrent weights in the {cell.TITLE}: "
+            f"{carry(cell)} is all there is, so direct is exact."
+        )
+    keeps = f"{heading(carry(cell, ' alone'))} keeps {kept(direct)}"
     if share == 1:
-        return f"{carry}: all that arrives came along the highway."
+        return f"{keeps}: all that arrives came along the highway."
     if share >= 0.9:
-        return f"{carry}: nearly all that arrives came along the highway."
+        return f"{keeps}: nearly all that arrives came along the highway."
     if share >= 0.1:
-        return f"{carry}: highway and detours both bring their part (highway share {share:.0%})."
-    if exact >= EXPLODED and exact > direct:
-        return f"{carry}, while the detours through the recurrent weights make it explode."
+        return f"{keeps}: highway and detours both bring their part (highway share {share:.0%})."
+    if exact >= ALL and exact > direct:
+        becomes = "explode" if exact >= EXPLODED else "grow"
+        return f"{keeps}, while the detours through the recurrent weights make it {becomes}."
     if abs(exact - direct) < 0.5:
-        return f"{carry}; what arrives came by detours through the recurrent weights."
+        return f"{keeps}; what arrives came by detours through the recurrent weights."
     return (
-        f"{carry}, {powers_of_ten(abs(exact - direct))} less than what arrives: "
+        f"{keeps}, {powers_of_ten(abs(exact - direct))} less than what arrives: "
         "nearly all of it came by detours through the recurrent weights."
     )
 
@@ -218,10 +260,10 @@ def figure(highway: Highway, view: View) -> Figure:
     drawn = highway.told if view.lag == "linear" else highway.lagged
     cell, rival = at_rows(highway.cell, drawn), at_rows(highway.rnn, drawn)
     unit = view.unit if view.unit is not None and view.unit < experiment.H else None
-    order = rows(view, cell.log10_exact)
+    order, title = rows(view, cell.log10_exact), heading(CELLS[experiment.cell].TITLE)
     maps = (
-        Map("exact", "LSTM, every path (exact)", cell.log10_exact, order),
-        Map("direct", "LSTM, the carry alone (direct)", cell.log10_direct, order),
+        Map("exact", f"{title}, every path (exact)", cell.log10_exact, order),
+        Map("direct", f"{title}, carry alone (direct)", cell.log10_direct, order),
         Map("RNN", "Vanilla RNN, every path", rival.log10_exact, rows(view, rival.log10_exact)),
     )
     lines = [

@@ -4,7 +4,7 @@ import math
 
 from hypothesis import strategies as st
 
-from app.knobs import BUILT_CELLS, FIELDS, LEAST_FEATURES, Experiment, View, bounds, choices, kind
+from app.knobs import FIELDS, LEAST_FEATURES, Experiment, View, bounds, choices, kind
 
 # One wrong value of every sort for every key that takes a number; the names are read in reports.
 NOT_A_NUMBER = {
@@ -51,8 +51,6 @@ def value_of(key: str) -> st.SearchStrategy[object]:
         return st.just(1)
     if key == "chrono":
         return st.just(0) | st.integers(3, 100000)
-    if key == "cell":
-        return st.sampled_from(BUILT_CELLS)
     if key == "hide":
         return st.lists(st.sampled_from(("T", "b_f", "presets", "reading")), unique=True).map(tuple)
     span = bounds(key)

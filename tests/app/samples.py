@@ -10,13 +10,13 @@ from app.knobs import Experiment
 from app.lenses import LENSES
 from app.links import read
 from lstm_engine import (
+    CELLS,
+    Rnn,
     Weights,
     cell_survival,
     draw_cell,
     draw_inputs,
     draw_rnn,
-    lstm,
-    rnn,
     rnn_survival,
 )
 
@@ -28,6 +28,7 @@ COMPUTED = [*WITHOUT_VIEW, *WITH_VIEW]
 TEXT = ["/api/highway", "/api/highway.csv", "/plot/highway"]
 
 SMALL = "T=12&H=3&D=2"
+ALL_KNOBS = f"{SMALL}&b_i=0.5&b_f=2&b_g=-1&b_o=3&init=pytorch&chrono=40&gain=1.5&seed=7"
 SAMPLES: dict[str, str] = {
     "defaults": "",
     "small": SMALL,
@@ -40,6 +41,8 @@ SAMPLES: dict[str, str] = {
     "text": "H=3&signal=text&text=to%20be%20%F0%9F%98%80",
     "series": "H=3&signal=series&series=3,1,4,1,5,9,2.5",
     "above a thousand": "T=1003&H=2&D=1",
+    **{cell: f"cell={cell}&{SMALL}" for cell in CELLS},
+    **{f"{cell}, all knobs": f"cell={cell}&{ALL_KNOBS}" for cell in CELLS},
 }
 
 
@@ -51,8 +54,10 @@ def asked(client: TestClient, address: str) -> Any:
 
 def drawn(e: Experiment) -> tuple[Weights, Weights, np.ndarray]:
     """Weights of both networks and the inputs, from the engine itself."""
-    biases = (e.b_i, e.b_f, e.b_g, e.b_o)
-    cell = draw_cell(e.init, e.D, e.H, seed=e.seed, biases=biases, chrono=e.chrono, gain=e.gain)
+    biases = {"i": e.b_i, "f": e.b_f, "g": e.b_g, "o": e.b_o}
+    cell = draw_cell(
+        CELLS[e.cell], e.init, e.D, e.H, seed=e.seed, biases=biases, chrono=e.chrono, gain=e.gain
+    )
     rival = draw_rnn(e.init, e.D, e.H, seed=e.seed, rnn_init=e.rnn_init, gain=e.rnn_gain)
     x = draw_inputs(
         e.signal, e.T, e.D, amplitude=e.amplitude, seed=e.seed, text=e.text, series=e.series
@@ -65,8 +70,9 @@ def by_the_engine(query: str) -> dict[str, np.ndarray]:
     e, _ = read(query.encode(), with_view=False)
     cell, rival, x = drawn(e)
     steps = range(e.T + 1) if e.T <= 1000 else [(k * e.T + 500) // 1000 for k in range(1001)]
-    ours = cell_survival(lstm, lstm.forward(cell, x), cell, steps)
-    theirs = rnn_survival(rnn.forward(rival, x, e.act), rival, steps)
+    gated, rnn = CELLS[e.cell], Rnn(e.act)
+    ours = cell_survival(gated, gated.forward(cell, x), cell, steps)
+    theirs = rnn_survival(rnn, rnn.forward(rival, x), rival, steps)
     return {
         "cell_log10_direct": ours.log10_direct,
         "cell_log10_exact": ours.log10_exact,

@@ -11,7 +11,7 @@ from safetensors.numpy import load
 from starlette.testclient import TestClient
 
 from app.links import read, write
-from lstm_engine import lstm, rnn
+from lstm_engine import CELLS, Rnn
 from tests.app.samples import SAMPLES, asked, by_the_engine, drawn, numbers_of
 
 # JSON --------------------------------------------------------------------------------------------
@@ -36,7 +36,7 @@ def test_the_json_has_the_promised_shape(client: TestClient, query: str) -> None
     assert set(answer["experiment"]) | {"v"} == set(type(experiment).model_fields)
     H, steps = experiment.H, len(answer["t"])
     assert list(answer["cell"]) == ["name", "log10_direct", "log10_exact"]
-    assert answer["cell"]["name"] == "lstm"
+    assert answer["cell"]["name"] == experiment.cell
     assert list(answer["rnn"]) == ["log10_exact"]
     for rows in (
         answer["cell"]["log10_direct"],
@@ -159,7 +159,7 @@ def test_the_npz_is_the_same_as_the_json(client: TestClient, query: str) -> None
         np.testing.assert_array_equal(arrays[name], numbers, err_msg=name)
     assert arrays["t"].tolist() == told["t"]
     assert arrays["link"] == told["link"]
-    assert arrays["cell_name"] == "lstm"
+    assert arrays["cell_name"] == told["experiment"]["cell"]
     assert arrays["reading_headline"] == told["reading"]["headline"]
     for key, value in told["experiment"].items():
         assert arrays[f"experiment_{key}"].tolist() == value
@@ -181,57 +181,150 @@ def flattened_names(value: Any, prefix: str = "") -> set[str]:
 
 
 @pytest.mark.parametrize("query", SAMPLES.values(), ids=SAMPLES)
-def test_the_weights_are_those_the_numbers_came_from(client: TestClient, query: str) -> None:
+def test_the_weights_have_the_shapes_that_the_cells_gates_give_them(
+    client: TestClient, query: str
+) -> None:
     answer = client.get(f"/api/weights.safetensors?{query}")
     assert answer.headers["content-type"] == "application/octet-stream"
     tensors = load(answer.content)
     e, _ = read(query.encode(), with_view=False)
-    assert {name: tensor.shape for name, tensor in tensors.items()} == {
-        "cell.weight_ih_l0": (4 * e.H, e.D),
-        "cell.weight_hh_l0": (4 * e.H, e.H),
-        "cell.bias_ih_l0": (4 * e.H,),
-        "cell.bias_hh_l0": (4 * e.H,),
+    cell = CELLS[e.cell]
+    rows = len(cell.GATES) * e.H
+    expected = {
+        "cell.weight_ih_l0": (rows, e.D),
+        "cell.bias_ih_l0": (rows,),
         "rnn.weight_ih_l0": (e.H, e.D),
         "rnn.weight_hh_l0": (e.H, e.H),
         "rnn.bias_ih_l0": (e.H,),
         "rnn.bias_hh_l0": (e.H,),
         "inputs": (e.T, e.D),
     }
+    if cell.RECURRENT:
+        expected |= {"cell.weight_hh_l0": (rows, e.H), "cell.bias_hh_l0": (rows,)}
+    if cell.PEEPHOLES:
+        expected |= {"cell.weight_ch_l0": (3, e.H)}
+    assert {name: tensor.shape for name, tensor in tensors.items()} == expected
     assert {tensor.dtype for tensor in tensors.values()} == {np.dtype(np.float64)}
+
+
+def test_every_cell_has_the_gates_that_its_weights_were_promised() -> None:
+    """4H rows for an LSTM, 3H for a GRU, and so on."""
+    assert {name: len(cell.GATES) for name, cell in CELLS.items()} == {
+        "lstm": 4,
+        "lstm-1997": 3,
+        "peephole": 4,
+        "coupled": 3,
+        "gru": 3,
+        "minlstm": 3,
+    }
+
+
+def sigmoid(a: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-a))
+
+
+@pytest.mark.parametrize("query", SAMPLES.values(), ids=SAMPLES)
+def test_the_weights_are_those_the_numbers_came_from(client: TestClient, query: str) -> None:
+    tensors = load(client.get(f"/api/weights.safetensors?{query}").content)
     told = numbers_of(asked(client, f"/api/highway?{query}"))
+    e, _ = read(query.encode(), with_view=False)
     np.testing.assert_allclose(
-        log10_direct(tensors), told["cell_log10_direct"][0], rtol=1e-9, atol=1e-9
+        TEXTBOOK[e.cell](tensors), told["cell_log10_direct"][0], rtol=1e-9, atol=1e-9
     )
 
 
-def log10_direct(tensors: dict[str, np.ndarray]) -> np.ndarray:
+def blocks(tensors: dict[str, np.ndarray], x: np.ndarray, h: np.ndarray, n: int) -> Any:
+    """W_ih x + b_ih + W_hh h + b_hh, gate by gate."""
+    seen = tensors["cell.weight_ih_l0"] @ x + tensors["cell.bias_ih_l0"]
+    heard = tensors["cell.weight_hh_l0"] @ h + tensors["cell.bias_hh_l0"]
+    return np.split(seen, n), np.split(heard, n)
+
+
+def lstm_direct(tensors: dict[str, np.ndarray]) -> np.ndarray:
     """Σ log10 f over a textbook LSTM's steps, from the tensors alone."""
-    weight_ih, weight_hh, bias_ih, bias_hh = (
-        tensors[f"cell.{name}_l0"] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-    )
-    h = c = kept = np.zeros(weight_hh.shape[1])
+    h = c = kept = np.zeros(tensors["cell.weight_hh_l0"].shape[1])
     for x in tensors["inputs"]:
-        i, f, g, o = np.split(weight_ih @ x + bias_ih + weight_hh @ h + bias_hh, 4)
-        kept = kept - np.logaddexp(0, -f) / math.log(10)
-        c = c / (1 + np.exp(-f)) + np.tanh(g) / (1 + np.exp(-i))
-        h = np.tanh(c) / (1 + np.exp(-o))
+        i, f, g, o = np.add(*blocks(tensors, x, h, 4))
+        kept = kept + np.log10(sigmoid(f))
+        c = c * sigmoid(f) + np.tanh(g) * sigmoid(i)
+        h = np.tanh(c) * sigmoid(o)
     return kept
+
+
+# The same for the other cells, each as its paper writes it.
+
+
+def lstm_1997_direct(tensors: dict[str, np.ndarray]) -> np.ndarray:
+    return np.zeros(tensors["cell.weight_hh_l0"].shape[1])
+
+
+def peephole_direct(tensors: dict[str, np.ndarray]) -> np.ndarray:
+    p_i, p_f, p_o = tensors["cell.weight_ch_l0"]
+    h = c = kept = np.zeros(len(p_i))
+    for x in tensors["inputs"]:
+        i, f, g, o = np.add(*blocks(tensors, x, h, 4))
+        i, f, g = sigmoid(i + p_i * c), sigmoid(f + p_f * c), np.tanh(g)
+        kept = kept + np.log10(np.abs(f + c * f * (1 - f) * p_f + g * i * (1 - i) * p_i))
+        c = f * c + i * g
+        h = np.tanh(c) * sigmoid(o + p_o * c)
+    return kept
+
+
+def coupled_direct(tensors: dict[str, np.ndarray]) -> np.ndarray:
+    h = c = kept = np.zeros(tensors["cell.weight_hh_l0"].shape[1])
+    for x in tensors["inputs"]:
+        f, g, o = np.add(*blocks(tensors, x, h, 3))
+        kept = kept + np.log10(sigmoid(f))
+        c = c * sigmoid(f) + np.tanh(g) * (1 - sigmoid(f))
+        h = np.tanh(c) * sigmoid(o)
+    return kept
+
+
+def gru_direct(tensors: dict[str, np.ndarray]) -> np.ndarray:
+    h = kept = np.zeros(tensors["cell.weight_hh_l0"].shape[1])
+    for x in tensors["inputs"]:
+        (r, z, n), (heard_r, heard_z, heard_n) = blocks(tensors, x, h, 3)
+        z = sigmoid(z + heard_z)
+        kept = kept + np.log10(z)
+        h = (1 - z) * np.tanh(n + sigmoid(r + heard_r) * heard_n) + z * h
+    return kept
+
+
+def minlstm_direct(tensors: dict[str, np.ndarray]) -> np.ndarray:
+    seen = tensors["inputs"] @ tensors["cell.weight_ih_l0"].T + tensors["cell.bias_ih_l0"]
+    i, f, _ = np.split(sigmoid(seen), 3, axis=1)
+    return np.log10(f / (f + i)).sum(0)
+
+
+TEXTBOOK = {
+    "lstm": lstm_direct,
+    "lstm-1997": lstm_1997_direct,
+    "peephole": peephole_direct,
+    "coupled": coupled_direct,
+    "gru": gru_direct,
+    "minlstm": minlstm_direct,
+}
 
 
 @pytest.mark.torch
 @pytest.mark.parametrize("query", [SAMPLES["another start"], SAMPLES["text"]])
-def test_torch_reaches_the_same_states_from_the_weights(client: TestClient, query: str) -> None:
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_torch_reaches_the_same_states_from_the_weights(
+    client: TestClient, query: str, cell: str
+) -> None:
     torch = pytest.importorskip("torch")
     from safetensors.torch import load as load_torch
 
+    query = f"{query}&cell={cell}"
     tensors = load_torch(client.get(f"/api/weights.safetensors?{query}").content)
     e, _ = read(query.encode(), with_view=False)
-    cell, rival, x = drawn(e)
-    ours = {"cell": lstm.forward(cell, x).h, "rnn": rnn.forward(rival, x, e.act).h}
-    modules = {"cell": torch.nn.LSTM(e.D, e.H), "rnn": torch.nn.RNN(e.D, e.H)}
+    weights, rival, x = drawn(e)
+    ours = {"cell": CELLS[cell].forward(weights, x).h, "rnn": Rnn(e.act).forward(rival, x).h}
+    gated = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[cell]
+    modules = {"cell": gated(e.D, e.H), "rnn": torch.nn.RNN(e.D, e.H)}
     for name, module in modules.items():
         own = {key: tensors[f"{name}.{key}"] for key in module.state_dict()}
         module.double().load_state_dict(own)
         with torch.no_grad():
             h, _ = module(tensors["inputs"])
-        np.testing.assert_allclose(h.numpy(), ours[name][1:], rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(h.numpy(), ours[name][1:], rtol=0, atol=1e-12)

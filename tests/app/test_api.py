@@ -7,7 +7,9 @@ import orjson
 import pytest
 from starlette.testclient import TestClient
 
-from app.knobs import FIELDS, View
+from app.knobs import FIELDS, Experiment, View
+from app.links import write
+from lstm_engine import CELLS
 from tests.app.samples import COMPUTED, PICTURES, SMALL, TEXT, WITH_VIEW, WITHOUT_VIEW, asked
 
 
@@ -23,6 +25,17 @@ def test_pictures_are_png(client: TestClient, path: str) -> None:
     answer = client.get(f"{path}?{SMALL}")
     assert answer.headers["content-type"] == "image/png"
     assert answer.content.startswith(b"\x89PNG\r\n")
+
+
+@pytest.mark.parametrize("path", [*COMPUTED, "/", "/api"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_every_cell_is_answered_at_every_address(client: TestClient, path: str, cell: str) -> None:
+    link = write(Experiment(cell=cell))
+    answer = client.get(f"{path}?{link}" if link else path)
+    assert answer.status_code == 200 and answer.content
+    if path.startswith("/picture") or path == "/preview.png":
+        others = [client.get(f"{path}?cell={other}").content for other in CELLS if other != cell]
+        assert answer.content not in others
 
 
 # View keys ---------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from app.compute import CACHE_BYTES, Compute, admit, left_float64, new_pool
 from app.errors import Problem
 from app.knobs import Experiment, View
 from app.links import read
-from lstm_engine import LeftFloat64
+from lstm_engine import CELLS, LeftFloat64
 
 SMALL = Experiment(T=5, H=2, D=1)
 
@@ -69,9 +69,11 @@ def test_the_knob_to_lower_belongs_to_the_network_that_left() -> None:
     problem = left_float64(LeftFloat64("rnn", 7), Experiment(T=50, rnn_gain=9.5), View())
     assert [(error.key, error.value) for error in problem.errors] == [("rnn_gain", "9.5")]
     assert problem.nearest == "v=1&T=6&rnn_gain=9.5"
-    problem = left_float64(LeftFloat64("lstm", 7), Experiment(T=50, amplitude=100.0), View(unit=1))
-    assert [(error.key, error.value) for error in problem.errors] == [("amplitude", "100")]
-    assert problem.nearest == "v=1&T=6&amplitude=100&unit=1"
+    for cell in CELLS:
+        knobs = Experiment(T=50, cell=cell, amplitude=100.0)
+        problem = left_float64(LeftFloat64(cell, 7), knobs, View(unit=1))
+        assert [(error.key, error.value) for error in problem.errors] == [("amplitude", "100")]
+        assert problem.nearest.endswith("&amplitude=100&unit=1") and "T=6" in problem.nearest
 
 
 def test_ones_own_text_keeps_its_length_where_a_state_leaves_float64() -> None:

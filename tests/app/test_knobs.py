@@ -1,13 +1,14 @@
 """Knobs: every key is declared once, in full, and refuses what it cannot be."""
 
 import math
+from types import ModuleType
 
 import pytest
 from pydantic import ValidationError
 
 from app.knobs import (
-    BUILT_CELLS,
     FIELDS,
+    GATE_OF,
     HIDEABLE,
     Experiment,
     View,
@@ -21,7 +22,10 @@ from app.knobs import (
     names_of,
     real_of,
     series_of,
+    without_effect,
+    words,
 )
+from lstm_engine import CELLS
 from tests.app.experiments import CHOICES, NUMBERS
 
 # The table of knobs that links were promised; a change here changes what links mean.
@@ -30,7 +34,7 @@ PROMISED = {
     "T": (100, (1, 20000)),
     "H": (32, (1, 256)),
     "D": (8, (1, 64)),
-    "cell": ("lstm", ("lstm", "lstm-1997", "peephole", "coupled", "gru", "minlstm", "mingru")),
+    "cell": ("lstm", ("lstm", "lstm-1997", "peephole", "coupled", "gru", "minlstm")),
     "b_i": (0.0, (-20, 20)),
     "b_f": (1.0, (-20, 20)),
     "b_g": (0.0, (-20, 20)),
@@ -110,8 +114,6 @@ def test_both_ends_of_a_range_are_allowed_and_what_lies_beyond_is_not(key: str) 
 def test_choices_are_exact_words(key: str) -> None:
     model = Experiment if key in Experiment.model_fields else View
     for name in choices(key):
-        if key == "cell" and name not in BUILT_CELLS:
-            continue
         assert getattr(model(**{key: name}), key) == name
         for other in (name.upper() + "X", f" {name}", f"{name} ", ""):
             with pytest.raises(ValidationError):
@@ -126,10 +128,67 @@ def test_no_key_takes_what_is_not_finite(key: str, value: float) -> None:
         model(**{key: value})
 
 
-@pytest.mark.parametrize("cell", [name for name in choices("cell") if name not in BUILT_CELLS])
-def test_a_cell_that_is_not_built_yet_is_refused_by_name(cell: str) -> None:
-    with pytest.raises(ValidationError, match="comes later; for now it must be"):
-        Experiment(cell=cell)
+def test_the_cells_are_the_engines() -> None:
+    assert choices("cell") == tuple(CELLS)
+
+
+@pytest.mark.parametrize(
+    ("cell", "keys"),
+    [
+        ("lstm", set()),
+        ("lstm-1997", {"b_f"}),
+        ("peephole", set()),
+        ("coupled", {"b_i"}),
+        ("gru", {"b_o"}),
+        ("minlstm", {"b_o", "gain"}),
+    ],
+)
+def test_what_a_cell_lacks_decides_nothing(cell: str, keys: set[str]) -> None:
+    assert set(without_effect(cell)) == keys
+    knobs = {"b_i": 2.0, "b_f": 3.0, "b_g": -1.0, "b_o": 0.5, "gain": 0.25, "chrono": 40}
+    changed = Experiment(cell=cell, **knobs).in_force()
+    for key, value in knobs.items():
+        assert getattr(changed, key) == (default(key) if key in keys else value), key
+
+
+def bare_cell(**names: object) -> ModuleType:
+    """The LSTM as a cell of another name, some of its parts changed."""
+    cell = ModuleType("bare")
+    vars(cell).update({name: getattr(CELLS["lstm"], name) for name in ("GATES", "CHRONO", "TITLE")})
+    vars(cell).update({"RECURRENT": True} | names)
+    return cell
+
+
+def test_what_has_no_effect_follows_from_the_cell_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a cell that nothing outside the engine has heard of."""
+    gates = {"f": "door, how wide it stands", "g": "candidate"}
+    new = bare_cell(TITLE="doorkeeper", GATES=gates, CHRONO={}, RECURRENT=False)
+    monkeypatch.setitem(CELLS, "door", new)
+    assert set(without_effect("door")) == {"b_i", "b_o", "chrono", "gain"}
+    assert words("b_f", "door") == ("Door b_f", "added to the door's bias: how wide it stands")
+    assert words("b_i", "door") == ("Input gate b_i", "without effect in the doorkeeper")
+    assert words("gain", "door")[1] == "without effect in the doorkeeper"
+
+
+@pytest.mark.parametrize("key", [key for key in Experiment.model_fields if control(key)])
+def test_the_default_cells_words_are_the_declared_ones(key: str) -> None:
+    declared = control(key)
+    assert declared is not None
+    assert words(key, default("cell")) == (declared.label, FIELDS[key].description)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_every_control_has_words_in_every_cell(cell: str) -> None:
+    for key in GATE_OF:
+        label, meaning = words(key, cell)
+        assert label.endswith(f" {key}") and label[0].isupper() and meaning
+        if key not in without_effect(cell):
+            assert CELLS[cell].GATES[GATE_OF[key]].split(",")[0] in meaning
+
+
+def test_biases_are_told_by_the_gates_letter() -> None:
+    experiment = Experiment(b_i=1.0, b_f=2.0, b_g=3.0, b_o=4.0)
+    assert experiment.biases == {"i": 1.0, "f": 2.0, "g": 3.0, "o": 4.0}
 
 
 @pytest.mark.parametrize("T_max", [1, 2])

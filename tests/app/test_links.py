@@ -162,6 +162,11 @@ def test_letters_are_not_normalised() -> None:
         ("signal=text&text=ab&T=7", "v=1&signal=text&text=ab"),
         ("signal=text&D=3&T=7&series=4,5", "v=1&D=3&signal=text"),
         ("signal=series&T=7&D=5&text=other", "v=1&signal=series"),
+        ("cell=lstm-1997&b_f=3&b_i=3", "v=1&cell=lstm-1997&b_i=3"),
+        ("cell=peephole&b_f=3&b_i=3&b_o=1", "v=1&cell=peephole&b_i=3&b_f=3&b_o=1"),
+        ("cell=coupled&b_i=3&b_f=3", "v=1&cell=coupled&b_f=3"),
+        ("cell=gru&b_o=3&b_i=3&gain=2", "v=1&cell=gru&b_i=3&gain=2"),
+        ("cell=minlstm&b_o=3&b_i=3&gain=2&chrono=9", "v=1&cell=minlstm&b_i=3&chrono=9"),
     ],
 )
 def test_unused_keys_are_left_out_of_the_link(query: str, written: str) -> None:
@@ -176,6 +181,8 @@ def test_unused_keys_are_left_out_of_the_link(query: str, written: str) -> None:
         ("signal=text&T=0", "T"),
         ("signal=series&D=65", "D"),
         ("signal=series&T=nan", "T"),
+        ("cell=lstm-1997&b_f=21", "b_f"),
+        ("cell=gru&b_o=nan", "b_o"),
     ],
 )
 def test_unused_keys_are_validated_all_the_same(query: str, key: str) -> None:
@@ -307,7 +314,9 @@ def test_a_long_value_is_shown_shortened_and_a_short_one_in_full() -> None:
         ("v=0", ""),
         ("act=sin&T=7", "v=1&T=7"),
         ("seed=4294967296", "v=1&seed=4294967295"),
-        ("cell=gru&T=7", "v=1&T=7"),
+        ("cell=gru2&T=7", "v=1&T=7"),
+        ("cell=GRU&b_o=3", "v=1&b_o=3"),
+        ("cell=gru&b_o=21", "v=1&cell=gru"),
         ("chrono=-3&T=7", "v=1&T=7"),
         ("chrono=200000", "v=1&chrono=100000"),
         ("series=1,x&signal=series", "v=1&signal=series"),

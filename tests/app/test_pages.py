@@ -8,11 +8,24 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from app.knobs import BUILT_CELLS, FIELDS, Experiment, View, bounds, choices, control, default, kind
+from app.knobs import (
+    FIELDS,
+    GATE_OF,
+    Experiment,
+    View,
+    bounds,
+    choices,
+    control,
+    default,
+    kind,
+    without_effect,
+    words,
+)
 from app.lenses.highway import compute
 from app.lenses.highway import reading as lens_reading
 from app.links import plain, read, write
 from app.reading import told, unit_told
+from lstm_engine import CELLS
 from tests.app.markup import Element, parsed
 from tests.app.samples import SMALL, asked
 
@@ -33,6 +46,9 @@ QUERIES = {
     "&rnn_gain=1.5&rnn_init=identity&act=logistic&signal=sine&amplitude=2.5&seed=7",
     "text": "v=1&H=3&signal=text&text=%3Cb%3E%26amp%3B%20%22a%22%20%27%2B%25%23%20%F0%9F%98%80",
     "series": "v=1&H=3&signal=series&series=3,1,4,1.5,-9e-7",
+    "a GRU": "v=1&T=12&H=3&cell=gru&b_i=2&b_f=3",
+    "no forget gate": "v=1&T=12&H=3&cell=lstm-1997",
+    "nothing recurs": "v=1&T=12&H=3&cell=minlstm&b_f=3&unit=1",
     "view": "v=1&T=12&H=3&unit=2&step=0&order=survival&lag=log&floor=-300",
     "hidden": "v=1&H=3&b_f=3&signal=text&text=%20a%20&unit=1&lag=log"
     "&hide=T,H,D,cell,b_f,signal,text,unit,lag,presets,reading",
@@ -82,19 +98,51 @@ def test_every_link_of_a_page_works(client: TestClient, query: str) -> None:
 
 
 def test_presets_keep_sizes_input_and_view(client: TestClient) -> None:
-    page = opened(client, "/?v=1&T=12&H=3&b_f=2&init=normal&gain=3&amplitude=2&seed=5&lag=log")
-    presets = {
-        a.attributes["data-link"].removeprefix("presets/"): a.attributes["href"]
-        for a in page.all("a")
-        if a.attributes.get("data-link", "").startswith("presets/")
-    }
+    presets = preset_links(
+        client, "/?v=1&T=12&H=3&b_f=2&init=normal&gain=3&rnn_gain=2&amplitude=2&seed=5&lag=log"
+    )
     assert presets == {
         "Keras": "/?v=1&T=12&H=3&amplitude=2&seed=5&lag=log",
         "PyTorch": "/?v=1&T=12&H=3&b_f=0&init=pytorch&amplitude=2&seed=5&lag=log",
         "Chrono": "/?v=1&T=12&H=3&b_f=0&chrono=12&amplitude=2&seed=5&lag=log",
         "Forget bias 5": "/?v=1&T=12&H=3&b_f=5&amplitude=2&seed=5&lag=log",
         "No recurrence": "/?v=1&T=12&H=3&gain=0&amplitude=2&seed=5&lag=log",
+        "1997": "/?v=1&T=12&H=3&cell=lstm-1997&amplitude=2&seed=5&lag=log",
+        "IRNN": "/?v=1&T=12&H=3&rnn_init=identity&act=relu&amplitude=2&seed=5&lag=log",
     }
+
+
+def preset_links(client: TestClient, address: str) -> dict[str, str]:
+    return {
+        a.attributes["data-link"].removeprefix("presets/"): a.attributes["href"]
+        for a in opened(client, address).all("a")
+        if a.attributes.get("data-link", "").startswith("presets/")
+    }
+
+
+def test_a_preset_keeps_the_cell_unless_it_has_no_use_for_what_the_preset_sets(
+    client: TestClient,
+) -> None:
+    assert preset_links(client, "/?v=1&cell=gru&b_f=3") == {
+        "Keras": "/?v=1&cell=gru",
+        "PyTorch": "/?v=1&cell=gru&b_f=0&init=pytorch",
+        "Chrono": "/?v=1&cell=gru&b_f=0&chrono=100",
+        "Forget bias 5": "/?v=1&cell=gru&b_f=5",
+        "No recurrence": "/?v=1&cell=gru&gain=0",
+        "1997": "/?v=1&cell=lstm-1997",
+        "IRNN": "/?v=1&cell=gru&rnn_init=identity&act=relu",
+    }
+    of_1997 = preset_links(client, "/?v=1&cell=lstm-1997&init=pytorch")
+    assert of_1997["Keras"] == "/"
+    assert of_1997["PyTorch"] == "/?v=1&b_f=0&init=pytorch"
+    assert of_1997["No recurrence"] == "/?v=1&cell=lstm-1997&gain=0"
+    assert preset_links(client, "/?v=1&cell=minlstm")["No recurrence"] == "/?v=1&gain=0"
+    assert len(set(of_1997.values())) == len(of_1997)
+
+
+def test_a_preset_leaves_nothing_of_the_one_before(client: TestClient) -> None:
+    for link in preset_links(client, "/").values():
+        assert preset_links(client, link)["PyTorch"].split("cell=")[0] == "/?v=1&b_f=0&init=pytorch"
 
 
 @pytest.mark.parametrize(
@@ -250,12 +298,49 @@ def test_every_control_has_a_label_and_says_what_its_knob_says(
         assert declared.label in slider.attributes["aria-label"]
 
 
-def test_cells_that_come_later_are_greyed_out(client: TestClient) -> None:
-    page = opened(client, "/")
-    (select,) = [e for e in page.all("select") if e.attributes["name"] == "cell"]
-    for option in select.all("option"):
-        built = option.attributes["value"] in BUILT_CELLS
-        assert ("disabled" in option.attributes) != built
+def test_the_cells_are_offered_under_the_names_one_knows_them_by(client: TestClient) -> None:
+    select = opened(client, "/").one("select", id="cell")
+    offered = {option.attributes["value"]: option.text for option in select.all("option")}
+    assert offered == {name: cell.TITLE for name, cell in CELLS.items()}
+    assert not [option for option in select.all("option") if "disabled" in option.attributes]
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_page_greys_out_what_its_cell_lacks_and_names_what_each_bias_moves(
+    client: TestClient, cell: str
+) -> None:
+    page = opened(client, "/" if cell == default("cell") else f"/?v=1&cell={cell}")
+    for key in (*GATE_OF, "gain", "chrono"):
+        lacks = key in without_effect(cell)
+        (knob,) = [d for d in page.all("div") if d.attributes.get("data-knob") == key]
+        assert ("unused" in knob.attributes["class"]) == lacks
+        for field in knob.all("input"):
+            assert ("disabled" in field.attributes) == lacks
+        label, meaning = words(key, cell)
+        assert knob.one("label").text == label
+        assert knob.one("small").text == meaning
+        for slider in knob.having("input", type="range"):
+            assert slider.attributes["aria-label"] == f"{label}, slider"
+
+
+def test_a_script_is_told_the_same_words_as_the_page(client: TestClient) -> None:
+    state = asked(client, "/plot/highway?cell=gru&H=3&T=5")["state"]
+    assert state["words"]["b_i"] == list(words("b_i", "gru"))
+    assert state["words"]["b_o"][1] == "without effect in the GRU"
+    of_the_lstm = asked(client, "/plot/highway?H=3&T=5")["state"]["words"]
+    assert of_the_lstm["b_o"] == list(words("b_o", "lstm"))
+    assert of_the_lstm.keys() == state["words"].keys()
+    assert "b_o" in state["unused"] and state["values"]["b_o"] == "0"
+
+
+def test_the_api_page_lists_every_cell_with_its_gates(client: TestClient) -> None:
+    table = opened(client, "/api").one("table", id="cells-table")
+    rows = [[cell.text for cell in row.all("th", "td")] for row in table.one("tbody").all("tr")]
+    assert [row[:2] for row in rows] == [[f"cell={n}", cell.TITLE] for n, cell in CELLS.items()]
+    for (name, cell), (_, _, gates, idle) in zip(CELLS.items(), rows, strict=True):
+        told_gates = dict(part.split(" ", 1) for part in gates.split("; "))
+        assert told_gates == {f"b_{gate}": what for gate, what in cell.GATES.items()}
+        assert idle == (", ".join(without_effect(name)) or "none")
 
 
 def test_hidden_controls_are_not_there_but_keep_their_values(client: TestClient) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from app.lenses.highway import compute, reading
 from app.links import read
-from app.reading import Fact, fate, fates, kept, mantissa, powers_of_ten, told, unit_told
+from app.reading import Fact, fate, fates, heading, kept, mantissa, powers_of_ten, told, unit_told
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,16 @@ def test_ten_times_is_carried_into_the_power() -> None:
 def test_a_fate_is_a_verb() -> None:
     assert fate(-math.inf) == "dies out"
     assert fate(-1.0).startswith("keeps") and fate(1.0).startswith("grows")
-    assert fates(-1.0, -2.0) == "keeps 10% of its size in the LSTM and 1% in the vanilla RNN"
-    assert fates(1.0, -math.inf).count("in the") == 2
+    assert fates("GRU", -1.0, -2.0) == "keeps 10% of its size in the GRU and 1% in the vanilla RNN"
+    assert fates("LSTM", 1.0, -math.inf).count("in the") == 2
+
+
+def test_a_name_is_capitalised_at_the_start_of_a_line_unless_it_is_written_otherwise() -> None:
+    assert [heading(name) for name in ("coupled LSTM", "minLSTM", "GRU")] == [
+        "Coupled LSTM",
+        "minLSTM",
+        "GRU",
+    ]
 
 
 def test_powers_of_ten_are_counted() -> None:

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import DESKTOP, PHONE, Visit
 from tests.browser.lab import Lab
 
-PAGES = ("/", "/api", "/?v=1&b_f=99&colour=red", "/nowhere")
+PAGES = ("/", "/?v=1&cell=lstm-1997", "/api", "/?v=1&b_f=99&colour=red", "/nowhere")
 
 
 def check_access(lab: Lab) -> None:

@@ -159,6 +159,30 @@ def test_what_a_signal_leaves_unused_is_greyed_out(lab: Lab) -> None:
     assert lab.field("T").input_value() == "100"
 
 
+def test_what_a_cell_lacks_is_greyed_out_and_its_biases_are_named_after_its_gates(lab: Lab) -> None:
+    lab.open("/?v=1&b_o=3&b_f=2")
+    label = lab.page.locator("label[for=b_f]")
+    lab.field("cell").select_option("gru")
+    lab.until_drawn("/?v=1&cell=gru&b_f=2")
+    expect(lab.field("b_o")).to_be_disabled()
+    expect(lab.slider("b_o")).to_be_disabled()
+    expect(lab.page.locator("[data-knob=b_o]")).to_have_class("knob real unused")
+    expect(lab.page.locator("#b_o-meaning")).to_have_text("without effect in the GRU")
+    expect(label).to_have_text("Update gate b_f")
+    expect(lab.slider("b_f")).to_have_attribute("aria-label", "Update gate b_f, slider")
+    lab.check_numbers()
+    lab.field("cell").select_option("lstm-1997")
+    lab.until_drawn("/?v=1&cell=lstm-1997&b_o=3")
+    expect(lab.field("b_f")).to_be_disabled()
+    expect(lab.field("b_o")).to_be_enabled()
+    expect(label).to_have_text("Forget gate b_f")
+    lab.field("cell").select_option("lstm")
+    lab.until_drawn("/?v=1&b_f=2&b_o=3")
+    assert (lab.field("b_f").input_value(), lab.field("b_o").input_value()) == ("2", "3")
+    expect(lab.page.locator("#b_f-meaning")).to_contain_text("how much of the old is kept")
+    lab.check_numbers()
+
+
 def test_an_arrow_key_moves_a_log_slider_by_one_where_one_is_the_least(lab: Lab) -> None:
     lab.open("/?v=1&T=1&H=4")
     lab.slider("T").focus()

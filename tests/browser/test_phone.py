@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
+from lstm_engine import CELLS
 from tests.browser.conftest import PHONE, Visit
 from tests.browser.lab import Lab
 
@@ -39,6 +40,18 @@ def test_the_figure_takes_the_narrow_layout(phone: Lab) -> None:
     )
     assert tops == sorted(tops) and len(set(tops)) == 3, "the maps stand below each other"
     phone.check_numbers()
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_no_title_of_a_map_is_cut_off_even_on_the_narrowest_phone(visit: Visit, cell: str) -> None:
+    phone = visit(viewport={"width": 320, "height": 640})
+    phone.open(f"/?v=1&T=20&H=4&cell={cell}")
+    ends = phone.page.evaluate(
+        """() => [...document.querySelectorAll(".plot .annotation-text")].map(
+          (title) => title.getBoundingClientRect().right)"""
+    )
+    assert len(ends) == 5
+    assert max(ends) <= 320
 
 
 def test_the_foremost_sliders_stay_within_reach_and_follow_a_finger(phone: Lab) -> None:

@@ -6,7 +6,7 @@ engine's division into direct path and detours is used.
 
 from mpmath import mp, mpf
 
-from lstm_engine import Weights, lstm, rnn
+from lstm_engine import Rnn, Weights, lstm
 
 
 def _sigmoid(a):
@@ -77,9 +77,9 @@ def _answer(states: lstm.States, product, direct: list, t: int, H: int) -> tuple
     return [float(mp.log10(d)) for d in direct], _norms(exact, H), _norms(exact, H, direct)
 
 
-def rnn_map(states: rnn.States, weights: Weights, steps: set[int]) -> dict:
+def rnn_map(rnn: Rnn, states: Rnn.States, weights: Weights, steps: set[int]) -> dict:
     """{t: log10 exact} for a tanh or logistic RNN."""
-    slope = {"tanh": _sech2, "logistic": _slope}[states.act]
+    slope = {"tanh": _sech2, "logistic": _slope}[rnn.act]
     with mp.workdps(60):
         T, H = states.a.shape
         product, found = mp.eye(H), {}

@@ -5,7 +5,15 @@ import pytest
 
 pytest.importorskip("jax")
 
-from lstm_engine import cell_survival, draw_cell, draw_inputs, draw_rnn, lstm, rnn, rnn_survival
+from lstm_engine import (
+    Rnn,
+    cell_survival,
+    draw_cell,
+    draw_inputs,
+    draw_rnn,
+    lstm,
+    rnn_survival,
+)
 from tests.engine import oracle
 
 SHAPES = [(1, 3, 1), (7, 4, 1), (12, 1, 2), (30, 5, 4), (60, 8, 3), (100, 16, 8)]  # T, H, D
@@ -32,13 +40,14 @@ def experiment(number: int) -> dict:
         series=np.cumsum(pick.standard_normal(max(2, T))),
     )
     init = ("keras", "pytorch", "normal")[number % 3]
-    biases = tuple(pick.choice([-20, -6, 0, 0, 0.5, 2, 5, 20], 4, p=[0.04] + 6 * [0.155] + [0.03]))
+    values = pick.choice([-20, -6, 0, 0, 0.5, 2, 5, 20], 4, p=[0.04] + 6 * [0.155] + [0.03])
     cell = draw_cell(
+        lstm,
         init,
         D,
         H,
         seed=number,
-        biases=biases,
+        biases=dict(zip("ifgo", values, strict=True)),
         chrono=pick.choice([0, 0, 3, 50]),
         gain=pick.choice([0.0, 0.01, 0.5, 1.0, 1.0, 2.0, 10.0]),
     )
@@ -51,7 +60,7 @@ def experiment(number: int) -> dict:
         gain=pick.choice([0.3, 1.0, 1.0, 2.0]),
     )
     act = ("tanh", "relu", "identity", "logistic")[number // 3 % 4]
-    return {"x": x, "cell": cell, "rnn": rival, "act": act}
+    return {"x": x, "cell": cell, "rival": rival, "rnn": Rnn(act)}
 
 
 def agreement(ours: np.ndarray, theirs: np.ndarray, moved: np.ndarray) -> tuple[int, int]:
@@ -79,10 +88,11 @@ def test_every_entry_agrees_with_autodiff(number: int, tally: dict) -> None:
     ours = (survival.log10_direct, survival.log10_exact, survival.log10_detours)
     for name, *maps in zip(("direct", "exact", "detours"), ours, theirs, moved, strict=True):
         tally[name] = tally.get(name, np.zeros(2)) + agreement(*maps)
+    rnn, rival = e["rnn"], e["rival"]
     rnn_maps = (
-        rnn_survival(rnn.forward(e["rnn"], e["x"], e["act"]), e["rnn"]).log10_exact,
-        oracle.rnn_map(e["rnn"], e["x"], e["act"]),
-        oracle.rnn_map(oracle.nudged(e["rnn"]), e["x"], e["act"]),
+        rnn_survival(rnn, rnn.forward(rival, e["x"]), rival).log10_exact,
+        oracle.rnn_map(rival, e["x"], rnn.act),
+        oracle.rnn_map(oracle.nudged(rival), e["x"], rnn.act),
     )
     tally["experiments"] = tally.get("experiments", 0) + 1
     tally["rnn"] = tally.get("rnn", np.zeros(2)) + agreement(*rnn_maps)

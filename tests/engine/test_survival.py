@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from lstm_engine import (
+    Rnn,
     Weights,
     cell_survival,
     draw_cell,
     draw_inputs,
     draw_rnn,
     lstm,
-    rnn,
     rnn_survival,
 )
 from lstm_engine.survival import log10_rms
@@ -25,7 +25,7 @@ def survival_of(weights: Weights, x: np.ndarray, steps: list[int] | None = None)
 @pytest.mark.parametrize("T", [1, 100, 20000])
 @pytest.mark.parametrize("b_f", [-20.0, -3.5, 0.0, 1.0, 5.0, 20.0])
 def test_without_recurrence_and_input_every_map_is_the_closed_form(T: int, b_f: float) -> None:
-    weights = draw_cell("keras", 2, 3, seed=1, biases=(0, b_f, 0, 0), gain=0)
+    weights = draw_cell(lstm, "keras", 2, 3, seed=1, biases={"f": b_f}, gain=0)
     survival = survival_of(weights, np.zeros((T, 2)))
     softplus = np.log1p(np.exp(-b_f)) if b_f > 0 else -b_f + np.log1p(np.exp(b_f))
     expected = -(T - np.arange(T + 1))[:, None] * softplus / LN10 * np.ones(3)
@@ -38,7 +38,7 @@ def test_without_recurrence_and_input_every_map_is_the_closed_form(T: int, b_f: 
 
 @pytest.mark.parametrize("b_f", [-20.0, 0.0, 5.0])
 def test_recurrence_too_weak_to_matter_still_gives_the_closed_form(b_f: float) -> None:
-    weights = draw_cell("keras", 2, 3, seed=1, biases=(0, b_f, 0, 0), gain=1e-30)
+    weights = draw_cell(lstm, "keras", 2, 3, seed=1, biases={"f": b_f}, gain=1e-30)
     survival = survival_of(weights, np.zeros((300, 2)))
     expected = -(300 - np.arange(301))[:, None] * np.logaddexp(0, -b_f) / LN10 * np.ones(3)
     allowed = 1e-9 * np.maximum(1.0, np.abs(expected))
@@ -46,7 +46,7 @@ def test_recurrence_too_weak_to_matter_still_gives_the_closed_form(b_f: float) -
 
 
 def test_the_last_step_is_the_identity() -> None:
-    weights = draw_cell("keras", 3, 5, seed=0)
+    weights = draw_cell(lstm, "keras", 3, 5, seed=0)
     survival = survival_of(weights, draw_inputs("noise", 10, 3))
     assert (survival.log10_direct[-1] == 0).all()
     assert (survival.log10_exact[-1] == 0).all()
@@ -55,22 +55,21 @@ def test_the_last_step_is_the_identity() -> None:
 
 
 def test_chosen_steps_are_those_of_the_whole_walk() -> None:
-    weights = draw_cell("pytorch", 3, 6, seed=2)
+    weights = draw_cell(lstm, "pytorch", 3, 6, seed=2)
     x = draw_inputs("noise", 150, 3)
     whole, some = survival_of(weights, x), survival_of(weights, x, [0, 7, 8, 93, 150])
     for name in ("log10_direct", "log10_exact", "log10_detours", "share", "exact_rms"):
         np.testing.assert_array_equal(getattr(some, name), getattr(whole, name)[some.steps])
     rival = draw_rnn("keras", 3, 6, seed=2)
-    states = rnn.forward(rival, x)
-    part = rnn_survival(states, rival, [0, 40, 150])
-    np.testing.assert_array_equal(
-        part.log10_exact, rnn_survival(states, rival).log10_exact[[0, 40, 150]]
-    )
+    states = Rnn().forward(rival, x)
+    whole = rnn_survival(Rnn(), states, rival)
+    some = rnn_survival(Rnn(), states, rival, [0, 40, 150])
+    np.testing.assert_array_equal(some.log10_exact, whole.log10_exact[[0, 40, 150]])
 
 
 @pytest.mark.parametrize("steps", [[3, 2], [-1, 2], [0, 11], [4, 4]])
 def test_steps_must_increase_within_the_sequence(steps: list[int]) -> None:
-    weights = draw_cell("keras", 3, 2, seed=0)
+    weights = draw_cell(lstm, "keras", 3, 2, seed=0)
     with pytest.raises(ValueError, match=r"0 … 10"):
         survival_of(weights, np.zeros((10, 3)), steps)
 
@@ -83,7 +82,7 @@ def test_rms_is_the_frobenius_norm_over_root_H() -> None:
 
 
 def test_share_weighs_the_carry_against_the_detours() -> None:
-    weights = draw_cell("pytorch", 3, 6, seed=2)
+    weights = draw_cell(lstm, "pytorch", 3, 6, seed=2)
     survival = survival_of(weights, draw_inputs("noise", 20, 3))
     D, R = 10**survival.direct_rms, 10**survival.detours_rms
     np.testing.assert_allclose(survival.share, D / (D + R), rtol=1e-12)
@@ -92,7 +91,7 @@ def test_share_weighs_the_carry_against_the_detours() -> None:
 
 @pytest.mark.parametrize(("init", "chrono"), [("pytorch", 0), ("keras", 30), ("pytorch", 500)])
 def test_no_unit_is_a_false_zero_without_recurrence(init: str, chrono: int) -> None:
-    weights = draw_cell(init, 4, 16, seed=0, biases=(0, 0, 0, 0), chrono=chrono, gain=0)
+    weights = draw_cell(lstm, init, 4, 16, seed=0, biases={}, chrono=chrono, gain=0)
     survival = survival_of(weights, np.zeros((20000, 4)), [0, 10000, 19999, 20000])
     a_f = (weights.bias_ih + weights.bias_hh)[16:32]
     expected = -20000 * np.logaddexp(0, -a_f) / LN10
@@ -104,7 +103,7 @@ def test_no_unit_is_a_false_zero_without_recurrence(init: str, chrono: int) -> N
 def test_no_unit_is_a_false_zero_with_faint_recurrence(gain: float) -> None:
     """One scale for the whole matrix would lose the quick units; mpmath has them all."""
     reference = pytest.importorskip("tests.engine.reference")
-    weights = draw_cell("pytorch", 2, 3, seed=0, biases=(0, -8, 0, 0), gain=gain)
+    weights = draw_cell(lstm, "pytorch", 2, 3, seed=0, biases={"f": -8}, gain=gain)
     weights.bias_ih[3:6] += (9.0, 0.0, -4.0)
     states = lstm.forward(weights, draw_inputs("noise", 100, 2))
     steps = [0, 40, 99]
@@ -124,19 +123,19 @@ def test_no_unit_is_a_false_zero_with_faint_recurrence(gain: float) -> None:
 @pytest.mark.parametrize(
     ("biases", "gain", "T"),
     [
-        ((0, -8, 0, 0), 1.0, 160),
-        ((-4, 0, 0, -4), 1.0, 160),
-        ((2, 5, 0, 0), 1.0, 60),
-        ((20, 20, 20, 20), 0.5, 420),
-        ((-20, -20, 0, -20), 1.0, 40),
+        ({"f": -8}, 1.0, 160),
+        ({"i": -4, "o": -4}, 1.0, 160),
+        ({"i": 2, "f": 5}, 1.0, 60),
+        ({"i": 20, "f": 20, "g": 20, "o": 20}, 0.5, 420),
+        ({"i": -20, "f": -20, "o": -20}, 1.0, 40),
     ],
 )
 def test_every_map_agrees_with_mpmath_where_float64_ends(
-    biases: tuple, gain: float, T: int
+    biases: dict[str, float], gain: float, T: int
 ) -> None:
     """Long vanishing, saturated gates, and cells so large that the read-out is below 1e-308."""
     reference = pytest.importorskip("tests.engine.reference")
-    weights = draw_cell("keras", 2, 3, seed=3, biases=biases, gain=gain)
+    weights = draw_cell(lstm, "keras", 2, 3, seed=3, biases=biases, gain=gain)
     states = lstm.forward(weights, draw_inputs("noise", T, 2, seed=3))
     steps = [0, 1, T // 2, T - 1]
     survival = cell_survival(lstm, states, weights, steps)
@@ -163,9 +162,10 @@ def test_near_diagonal_rnn_has_every_unit_right(coupling: str, act: str) -> None
     weight_hh = {"none": np.diag(np.diagonal(near_diagonal())), "down": near_diagonal()}
     matrix = weight_hh.get(coupling, near_diagonal().T)
     weights = draw_rnn("keras", 2, 4, seed=0)._replace(weight_hh=matrix.copy())
-    states = rnn.forward(weights, draw_inputs("noise", 1500, 2, amplitude=5.0), act)
-    survival = rnn_survival(states, weights, [0, 700, 1499])
-    expected = reference.rnn_map(states, weights, {0, 700, 1499})
+    rnn = Rnn(act)
+    states = rnn.forward(weights, draw_inputs("noise", 1500, 2, amplitude=5.0))
+    survival = rnn_survival(rnn, states, weights, [0, 700, 1499])
+    expected = reference.rnn_map(rnn, states, weights, {0, 700, 1499})
     for row, t in enumerate((0, 700, 1499)):
         np.testing.assert_allclose(survival.log10_exact[row], expected[t], rtol=1e-11, atol=1e-9)
     if coupling == "none":
@@ -175,22 +175,22 @@ def test_near_diagonal_rnn_has_every_unit_right(coupling: str, act: str) -> None
 def test_steep_saturation_of_the_rnn_is_small_and_not_zero() -> None:
     reference = pytest.importorskip("tests.engine.reference")
     weights = draw_rnn("pytorch", 4, 3, seed=0)
-    states = rnn.forward(weights, draw_inputs("noise", 30, 4, amplitude=5000.0))
+    states = Rnn().forward(weights, draw_inputs("noise", 30, 4, amplitude=5000.0))
     assert np.abs(states.a).max() > 800
-    survival = rnn_survival(states, weights, [0])
-    np.testing.assert_allclose(
-        survival.log10_exact[0], reference.rnn_map(states, weights, {0})[0], rtol=1e-11
-    )
+    survival = rnn_survival(Rnn(), states, weights, [0])
+    expected = reference.rnn_map(Rnn(), states, weights, {0})[0]
+    np.testing.assert_allclose(survival.log10_exact[0], expected, rtol=1e-11)
 
 
 def test_dead_relu_units_are_true_zeros() -> None:
     weights = Weights(np.zeros((2, 1)), np.eye(2), np.array([-1.0, 1.0]), np.zeros(2))
-    states = rnn.forward(weights, np.zeros((50, 1)), "relu")
-    survival = rnn_survival(states, weights)
+    relu = Rnn("relu")
+    states = relu.forward(weights, np.zeros((50, 1)))
+    survival = rnn_survival(relu, states, weights)
     assert np.isneginf(survival.log10_exact[:-1, 0]).all()
     assert (survival.log10_exact[:, 1] == 0.0).all()
     mixed = weights._replace(weight_hh=np.array([[0.5, 0.1], [0.0, 0.5]]))
-    survival = rnn_survival(rnn.forward(mixed, np.zeros((50, 1)), "relu"), mixed)
+    survival = rnn_survival(relu, relu.forward(mixed, np.zeros((50, 1))), mixed)
     assert np.isneginf(survival.log10_exact[0, 0])
     assert survival.log10_exact[0, 1] == pytest.approx(50 * np.log10(0.5))
 
@@ -198,7 +198,7 @@ def test_dead_relu_units_are_true_zeros() -> None:
 def test_twenty_thousand_steps_take_little_memory() -> None:
     import tracemalloc
 
-    weights = draw_cell("pytorch", 8, 32, seed=0)
+    weights = draw_cell(lstm, "pytorch", 8, 32, seed=0)
     x = draw_inputs("noise", 20000, 8)
     tracemalloc.start()
     survival_of(weights, x, list(range(0, 20001, 20)))

@@ -1,9 +1,11 @@
 """Draws repeat for ever, and only seed, shape and init change them."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from lstm_engine import draw_cell, draw_rnn
+from lstm_engine import draw_cell, draw_rnn, lstm
 from lstm_engine.weights import STREAMS
 
 
@@ -86,15 +88,17 @@ SNAPSHOT = {
 
 @pytest.mark.parametrize("init", ["keras", "pytorch", "normal"])
 def test_draws_are_those_of_the_first_release(init: str) -> None:
-    cell = draw_cell(init, 3, 4, seed=7, biases=(0, 0, 0, 0))
+    cell = draw_cell(lstm, init, 3, 4, seed=7, biases={})
     rnn = draw_rnn(init, 3, 4, seed=7)
-    drawn = [float(w.flat[n]) for w in (*cell, *rnn) for n in (0, -1)]
+    drawn = [float(w.flat[n]) for w in (*cell[:4], *rnn[:4]) for n in (0, -1)]
     np.testing.assert_allclose(drawn, SNAPSHOT[init], rtol=1e-12, atol=1e-15)
 
 
 def test_other_knobs_change_no_draw() -> None:
-    plain = draw_cell("pytorch", 3, 4, seed=1, biases=(0, 0, 0, 0))
-    other = draw_cell("pytorch", 3, 4, seed=1, biases=(1, 2, 3, 4), gain=2.0, chrono=50)
+    plain = draw_cell(lstm, "pytorch", 3, 4, seed=1, biases={})
+    other = draw_cell(
+        lstm, "pytorch", 3, 4, seed=1, biases={"i": 1, "f": 2, "g": 3, "o": 4}, gain=2.0, chrono=50
+    )
     np.testing.assert_array_equal(other.weight_ih, plain.weight_ih)
     np.testing.assert_array_equal(other.weight_hh, 2 * plain.weight_hh)
     np.testing.assert_array_equal(other.bias_ih[8:12], plain.bias_ih[8:12] + 3)
@@ -102,50 +106,56 @@ def test_other_knobs_change_no_draw() -> None:
 
 
 def test_seed_and_init_change_every_draw() -> None:
-    first = draw_cell("pytorch", 3, 4, seed=1)
-    for other in (draw_cell("pytorch", 3, 4, seed=2), draw_cell("normal", 3, 4, seed=1)):
+    first = draw_cell(lstm, "pytorch", 3, 4, seed=1)
+    for other in (
+        draw_cell(lstm, "pytorch", 3, 4, seed=2),
+        draw_cell(lstm, "normal", 3, 4, seed=1),
+    ):
         assert not (first.weight_ih == other.weight_ih).any()
         assert not (first.weight_hh == other.weight_hh).any()
 
 
 def test_no_two_tensors_share_a_stream() -> None:
-    cell, rnn = draw_cell("pytorch", 4, 4, seed=0), draw_rnn("pytorch", 4, 4, seed=0)
-    firsts = [w.flat[0] for w in (*cell, *rnn)]
+    cell, rnn = draw_cell(lstm, "pytorch", 4, 4, seed=0), draw_rnn("pytorch", 4, 4, seed=0)
+    firsts = [w.flat[0] for w in (*cell[:4], *rnn[:4])]
     assert len(set(firsts)) == 8
 
 
 def test_chrono_replaces_the_drawn_biases_of_i_and_f() -> None:
     H, T_max = 200, 1000
-    weights = draw_cell("pytorch", 3, H, seed=0, biases=(0.5, 0, 0, 0), chrono=T_max)
+    weights = draw_cell(lstm, "pytorch", 3, H, seed=0, biases={"i": 0.5}, chrono=T_max)
     b_f = weights.bias_ih[H : 2 * H]
     assert (b_f >= 0).all() and (b_f <= np.log(T_max - 1)).all()
     assert np.exp(b_f).mean() == pytest.approx(T_max / 2, rel=0.15)
-    np.testing.assert_allclose(weights.bias_ih[:H] - 0.5, -b_f, atol=1e-15)
+    np.testing.assert_allclose(weights.bias_ih[:H] - 0.5, -b_f, rtol=0, atol=1e-15)
     assert (weights.bias_hh[: 2 * H] == 0).all() and (weights.bias_hh[2 * H :] != 0).all()
 
 
 def test_keras_recurrent_weights_have_orthonormal_columns() -> None:
-    weights = draw_cell("keras", 3, 20, seed=0)
-    np.testing.assert_allclose(weights.weight_hh.T @ weights.weight_hh, np.eye(20), atol=1e-14)
+    weights = draw_cell(lstm, "keras", 3, 20, seed=0)
+    np.testing.assert_allclose(
+        weights.weight_hh.T @ weights.weight_hh, np.eye(20), rtol=0, atol=1e-14
+    )
     assert np.abs(weights.weight_ih).max() <= np.sqrt(6 / (3 + 80))
     assert (weights.bias_ih == np.repeat([0.0, 1.0, 0.0, 0.0], 20)).all()
 
 
 @pytest.mark.parametrize("blocks", [1, 2, 3, 4])
 def test_cells_of_any_number_of_gates_can_be_drawn(blocks: int) -> None:
-    weights = draw_cell("pytorch", 3, 5, seed=0, biases=(0.0,) * blocks)
+    cell = SimpleNamespace(GATES="ifgo"[:blocks], CHRONO={}, RECURRENT=True, PEEPHOLES=False)
+    weights = draw_cell(cell, "pytorch", 3, 5, seed=0)
     assert weights.weight_ih.shape == (5 * blocks, 3)
     assert weights.weight_hh.shape == (5 * blocks, 5)
     assert weights.bias_ih.shape == weights.bias_hh.shape == (5 * blocks,)
 
 
 def test_pytorch_draws_within_one_over_root_H() -> None:
-    for tensor in draw_cell("pytorch", 9, 100, seed=0, biases=(0, 0, 0, 0)):
+    for tensor in draw_cell(lstm, "pytorch", 9, 100, seed=0, biases={})[:4]:
         assert 0.099 < np.abs(tensor).max() <= 0.1
 
 
 def test_normal_has_variance_one_over_fan_in() -> None:
-    weights = draw_cell("normal", 25, 100, seed=0)
+    weights = draw_cell(lstm, "normal", 25, 100, seed=0)
     assert weights.weight_ih.std() == pytest.approx(1 / 5, rel=0.02)
     assert weights.weight_hh.std() == pytest.approx(1 / 10, rel=0.02)
 
@@ -158,19 +168,19 @@ def test_identity_rnn_is_the_identity_times_gain() -> None:
 
 
 def test_parameters_are_counted_as_textbooks_count_them() -> None:
-    lstm, rnn = draw_cell("pytorch", 256, 512, seed=0), draw_rnn("pytorch", 256, 512, seed=0)
-    assert lstm.weight_ih.size + lstm.weight_hh.size == 1_572_864
-    assert lstm.bias_ih.size == 2_048
+    cell, rnn = draw_cell(lstm, "pytorch", 256, 512, seed=0), draw_rnn("pytorch", 256, 512, seed=0)
+    assert cell.weight_ih.size + cell.weight_hh.size == 1_572_864
+    assert cell.bias_ih.size == 2_048
     assert rnn.weight_ih.size + rnn.weight_hh.size == 393_216
 
 
 @pytest.mark.parametrize(
     ("draw", "named"),
     [
-        (lambda: draw_cell("xavier", 3, 4, seed=0), "init"),
+        (lambda: draw_cell(lstm, "xavier", 3, 4, seed=0), "init"),
         (lambda: draw_rnn("xavier", 3, 4, seed=0), "init"),
         (lambda: draw_rnn("keras", 3, 4, seed=0, rnn_init="zero"), "rnn_init"),
-        (lambda: draw_cell("keras", 3, 4, seed=0, chrono=2), "chrono"),
+        (lambda: draw_cell(lstm, "keras", 3, 4, seed=0, chrono=2), "chrono"),
     ],
 )
 def test_unknown_choice_is_refused_by_name(draw, named: str) -> None:
@@ -180,5 +190,5 @@ def test_unknown_choice_is_refused_by_name(draw, named: str) -> None:
 
 def test_drawing_leaves_the_global_random_state_alone() -> None:
     before = np.random.get_state()[1].copy()
-    draw_cell("keras", 3, 4, seed=0, chrono=20)
+    draw_cell(lstm, "keras", 3, 4, seed=0, chrono=20)
     np.testing.assert_array_equal(np.random.get_state()[1], before)

@@ -5,9 +5,10 @@ import math
 import numpy as np
 import pytest
 
+from app.drawing.pen import Pen
 from app.knobs import Experiment, View
 from app.lenses import highway
-from lstm_engine import cell_survival, lstm
+from lstm_engine import CELLS, Cell, cell_survival, lstm
 
 
 def test_every_step_is_told_up_to_a_thousand_and_1001_of_them_above() -> None:
@@ -60,6 +61,8 @@ def test_chaos_is_told_of_chaotic_networks_alone() -> None:
     assert rnn.startswith("The vanilla RNN is chaotic")
     (cell,) = warned(gain=10.0, b_f=5.0, T=400, init="normal")
     assert cell.startswith("The LSTM is chaotic")
+    (gru,) = warned(gain=10.0, T=300, init="normal", cell="gru")
+    assert gru.startswith("The GRU is chaotic")
 
 
 def headline(**knobs: object) -> str:
@@ -71,7 +74,71 @@ def test_the_sentence_names_the_road_that_the_gradient_took() -> None:
     assert "all that arrives came along the highway" in headline(gain=0.0)
     assert "nearly all that arrives came along" in headline(chrono=100, b_f=0.0, gain=0.05)
     assert "make it explode" in headline(b_f=5.0, gain=3.0, init="normal")
+    assert "make it grow" in headline(cell="lstm-1997")
     assert "highway and detours both bring their part" in headline(T=5)
+
+
+@pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
+def test_headline_maps_and_facts_name_the_cell_and_no_other(cell: Cell) -> None:
+    found = highway.compute(Experiment(cell=cell.NAME, T=12, H=3))
+    reading = highway.reading(found)
+    assert f"in the {cell.TITLE}" in reading.headline
+    titles = [panel.title for panel in highway.figure(found, View()).panels[:2]]
+    labels = [fact.label for fact in reading.facts[:3]]
+    for words in titles + labels:
+        assert words.split(",")[0].lower() == cell.TITLE.lower()
+
+
+@pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
+def test_the_titles_of_the_maps_fit_over_them_even_on_a_phone(cell: Cell) -> None:
+    figure = highway.figure(highway.compute(Experiment(cell=cell.NAME, T=3, H=2)), View())
+    pen = Pen(1, 1, 1.0)
+    for sheet in figure.sheets.values():
+        for panel in figure.panels[:3]:
+            box = sheet.places[panel.name]
+            assert pen.width(panel.title, 14) <= box.right - box.left
+
+
+@pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
+def test_a_cell_where_nothing_recurs_has_one_road(cell: Cell) -> None:
+    found = highway.compute(Experiment(cell=cell.NAME))
+    (share,) = [f.value for f in highway.reading(found).facts if f.label == "Highway share"]
+    one_road = "is all there is, so direct is exact" in highway.reading(found).headline
+    assert one_road == (share == 0.0) == (not cell.RECURRENT)
+    if one_road:
+        np.testing.assert_array_equal(found.cell.log10_exact, found.cell.log10_direct)
+
+
+def facts_of(**knobs: object) -> dict[str, float]:
+    return {
+        fact.label: fact.value
+        for fact in highway.reading(highway.compute(Experiment(**knobs))).facts
+    }
+
+
+def test_a_carry_without_a_forget_gate_keeps_all_and_has_neither_half_life_nor_bias() -> None:
+    facts = facts_of(cell="lstm-1997")
+    assert facts["Carry, median unit, geometric mean over time"] == 1.0
+    assert not [label for label in facts if "alf" in label]
+    assert "The carry alone keeps all" in headline(cell="lstm-1997")
+
+
+def test_the_carry_is_made_of_the_cells_own_gates() -> None:
+    assert "The carry alone, the product of forget gates, keeps" in headline()
+    assert "The carry alone, the product of update gates, keeps" in headline(cell="gru")
+    assert "forget gates with their peepholes, keeps" in headline(cell="peephole")
+    assert "Update gate, median unit, geometric mean over time" in facts_of(cell="gru")
+    assert "Carry, median unit, geometric mean over time" in facts_of(cell="peephole")
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_bias_that_keeps_half_does_so_in_the_cell_it_is_told_of(cell: str) -> None:
+    """Over silence, without weights; where another gate has a say, or none, no bias is told."""
+    told = [value for label, value in facts_of(cell=cell, T=60).items() if "keeps half" in label]
+    assert bool(told) == (cell not in ("lstm-1997", "minlstm"))
+    for bias in told:
+        silent = Experiment(cell=cell, T=60, H=2, b_f=bias, signal="zeros")
+        assert highway.compute(silent).cell.direct_rms[0] == pytest.approx(math.log10(0.5))
 
 
 def test_no_sentence_speaks_in_the_notation_of_programs() -> None:
@@ -80,5 +147,6 @@ def test_no_sentence_speaks_in_the_notation_of_programs() -> None:
         {"b_f": 15.0},
         {"gain": 4.0, "b_f": 5.0, "T": 400},
         {"T": 20000, "H": 2},
+        *({"cell": cell, "b_f": 6.0} for cell in CELLS),
     ):
         assert not any(sign in headline(**knobs) for sign in ("e+", "e-", "nan", "inf ", "100%"))

@@ -1,0 +1,156 @@
+"""What a gated cell is to the rest of the engine: a module with the names of `Cell`.
+
+Every cell has a state c (T+1, H) that its carry keeps and a visible state h (T+1, H); where a cell
+has only one state, as the GRU, h *is* c. All derivatives of a step are diagonal matrices times the
+rows of weight_hh, so a step backwards is known from a handful of vectors, `Slopes`. Adding a cell
+is one file in `lstm_engine/cells` and its line in `lstm_engine.cells.CELLS`.
+
+A leading axis in front of all others holds several experiments of one shape; "…" stands for it.
+`docs/math.md`, sections "The cells" and "One step back".
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lstm_engine.errors import LeftFloat64
+from lstm_engine.gates import Array
+from lstm_engine.weights import Weights
+
+
+class Slopes(NamedTuple):
+    """What the steps first … last are made of backwards, row k for step t = first + k.
+
+    With a_gate a gate before its nonlinearity and U_gate its H rows of weight_hh,
+
+        ∂c_t/∂c_{t−1} = diag(carry)
+        ∂c_t/∂h_{t−1} = K_t = Σ diag(into_cell[gate]) U_gate   over the gates that feed c
+        ∂h_t/∂c_t     = diag(read_out)
+        ∂h_t/∂h_{t−1} beside c_t = V_t = diag(past_cell) U_o
+
+    The gates that feed c are the first blocks of weight_hh; o, where there is one, is the last.
+    """
+
+    carry: Array  # (…, n, H)
+    into_cell: Array  # (…, n, G, H), through U_gate h_{t−1}; G = 0 where nothing recurs
+    from_input: Array  # (…, n, gates that feed c, H), the same through what a gate sees of x_t
+    past_cell: Array | None  # (…, n, H); None where h is c itself
+    read_out: Array  # (…, n+1, H), of the steps first−1 … last; r_0 = 0 where h_0 is free
+
+
+class Cell(Protocol):
+    """The names that every module of `lstm_engine.cells` has.
+
+    Attributes:
+        NAME: as in links, "lstm".
+        TITLE: as one writes it, "LSTM".
+        GATES: what each gate block is, in the order of weight_ih's blocks, under the letter of the
+            bias that moves it: i, f, g or o.
+        CHRONO: the sign with which each gate takes part in the chrono initialisation.
+        RECURRENT: whether the gates see h_{t−1}.
+        PEEPHOLES: whether i, f and o see the cell.
+        States: all that a forward pass leaves behind; h and c are (…, T+1, H), all else (…, T, H).
+            Fields a_… are gates before their nonlinearity, in the order of GATES; a gate without
+            one has none.
+    """
+
+    @property
+    def NAME(self) -> str: ...  # noqa: D102
+
+    @property
+    def TITLE(self) -> str: ...  # noqa: D102
+
+    @property
+    def GATES(self) -> Mapping[str, str]: ...  # noqa: D102
+
+    @property
+    def CHRONO(self) -> Mapping[str, int]: ...  # noqa: D102
+
+    @property
+    def RECURRENT(self) -> bool: ...  # noqa: D102
+
+    @property
+    def PEEPHOLES(self) -> bool: ...  # noqa: D102
+
+    @property
+    def States(self) -> Any: ...  # noqa: D102
+
+    def step(
+        self, weights: Weights, seen: Array, heard: Array, h: Array, c: Array
+    ) -> tuple[Array, ...]:
+        """One step forward: h_t, c_t and the rest of `States`, in its order.
+
+        Written once for real and complex numbers.
+
+        Args:
+            weights: the cell's.
+            seen: (…, nH), `W_ih x_t + b_ih`.
+            heard: (…, nH), `W_hh h_{t−1} + b_hh`; empty where nothing recurs.
+            h: (…, H), h_{t−1}.
+            c: (…, H), c_{t−1}.
+        """
+
+    def forward(self, weights: Weights, x: Array) -> Any:
+        """Run over x (…, T, D) from h_0 = c_0 = 0; returns `States`."""
+
+    def log10_carry(self, states: Any, weights: Weights) -> Array:
+        """log10 |∂c_t/∂c_{t−1}| along the carry, (…, T, H), to the last digit however small."""
+
+    def log10_read_out(self, states: Any, weights: Weights, t: int) -> Array:
+        """log10 |∂h_t/∂c_t|, (…, H), however small; −inf at t = 0 where h_0 is free."""
+
+    def slopes(self, states: Any, weights: Weights, first: int, last: int) -> Slopes:
+        """The diagonal factors of the steps first … last (1 ≤ first ≤ last ≤ T)."""
+
+
+Run = TypeVar("Run")
+
+
+def unroll(
+    name: str,
+    step: Callable[..., tuple[Array, ...]],
+    States: Callable[..., Run],
+    weights: Weights,
+    x: Array,
+    start: tuple[Array, Array] | None = None,
+) -> Run:
+    """Run a cell's step over x (…, T, D), from h_0 = c_0 = 0 or from `start`, (h_0, c_0).
+
+    Raises:
+        LeftFloat64: where a state is not finite.
+    """
+    lead = np.broadcast_shapes(x.shape[:-2], weights.weight_ih.shape[:-2])
+    start = start or tuple(np.zeros((2, *lead, weights.weight_hh.shape[-1])))
+    h, c = start
+    states: list[Array] = []
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        seen = x @ weights.weight_ih.swapaxes(-1, -2) + weights.bias_ih[..., None, :]
+        for t in range(x.shape[-2]):
+            heard = np.matvec(weights.weight_hh, h) + weights.bias_hh
+            h, c, *rest = step(weights, seen[..., t, :], heard, h, c)
+            states = states or _room((h, c, *rest), start, x.shape[-2])
+            for state, now in zip(states, (h, c, *rest), strict=True):
+                state[..., t - x.shape[-2], :] = now
+    refuse_the_infinite(name, np.isfinite(states[0]) & np.isfinite(states[1]))
+    return States(*states)
+
+
+def _room(record: tuple[Array, ...], start: tuple[Array, Array], T: int) -> list[Array]:
+    """Room for T records; h and c begin with their initial values, a row before the others."""
+    rows = [T + 1, T + 1, *[T] * (len(record) - 2)]
+    room = [
+        np.empty((*now.shape[:-1], n, now.shape[-1]), now.dtype)
+        for n, now in zip(rows, record, strict=True)
+    ]
+    for state, before in zip(room, start, strict=False):
+        state[..., 0, :] = before
+    return room
+
+
+def refuse_the_infinite(name: str, finite: NDArray[np.bool_]) -> None:
+    """Raise LeftFloat64 with the first step at which a state, (…, T+1, H), is not finite."""
+    if not finite.all():
+        at_step = np.moveaxis(finite, -2, 0).reshape(finite.shape[-2], -1).all(axis=1)
+        raise LeftFloat64(name, int(np.argmin(at_step)))

@@ -1,0 +1,167 @@
+"""What the steps' Jacobians do to directions: singular values, eigenvalues, Lyapunov exponents.
+
+A step acts on the full state, (c, h), or h alone where h is c: a matrix J of n = 2H or H rows. With
+r⊙K + V in one entry a small V would drown in the rounding of r⊙K, and a small carry in that of K.
+So J is multiplied up as thin factors, in which whole rows are large or small:
+
+    J = [[I, 0], [diag(r), I]] · [[diag(s), K], [0, V]] · [[diag(carry/s), 0], [0, I]]
+
+`docs/math.md`, section "Spectra".
+"""
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lstm_engine import graded
+from lstm_engine.cell import Cell
+from lstm_engine.gates import Array
+from lstm_engine.one_step import jacobian, recurrence
+from lstm_engine.weights import Weights
+
+BLOCK = 32  # steps whose matrices are made together
+MILD = 2.0**-10  # carry/s below this gets a factor of its own; above it costs three digits
+
+
+def log10_singular_values(
+    cell: Cell, states: Any, weights: Weights, first: int = 1, last: int | None = None
+) -> Array:
+    """log10 of the singular values of the steps' product `J_last ⋯ J_first`, largest first.
+
+    Each is right to its own last digits, though thousands of decades may lie between them; −inf is
+    a rank that is lost exactly (a dead relu, recurrent weights of zero).
+
+    Args:
+        cell: the cell's module, or an `Rnn`.
+        states: of `cell.forward`, one experiment's.
+        weights: the same as in `cell.forward`.
+        first: the first step, 1 … T.
+        last: the last step, first … T; T by default.
+
+    Returns:
+        (2H,), or (H,) where h is c; log10, no unit. With n = 2H or H it costs at most `20 n³` flops
+        a step (two or three QR decompositions) and about `100 n³` at the end.
+
+    Raises:
+        ValueError: where the steps are not within 1 … T.
+
+    Source: see `lstm_engine.graded`.
+    """
+    last = states.h.shape[-2] - 1 if last is None else last
+    _check(states, first, last)
+    n = len(jacobian(cell, states, weights, first))
+    steps = _steps(cell, states, weights, first, last)
+    values = graded.log10_singular_values(graded.product(n, chain.from_iterable(steps)))
+    found = np.full(n, -np.inf)
+    found[: len(values)] = values
+    return found
+
+
+def step_eigenvalues(cell: Cell, states: Any, weights: Weights, t: int) -> NDArray[np.complex128]:
+    """The eigenvalues of step t's full-state Jacobian, largest modulus first.
+
+    Args:
+        cell: the cell's module, or an `Rnn`.
+        states: of `cell.forward`, one experiment's.
+        weights: the same as in `cell.forward`.
+        t: 1 … T.
+
+    Returns:
+        (2H,) complex numbers, or (H,) where h is c. They say what a step does if it is repeated,
+        not what a run of different steps does. Costs about `10 n³` flops.
+
+    Raises:
+        ValueError: where t is not within 1 … T.
+    """
+    _check(states, t, t)
+    found = np.linalg.eigvals(jacobian(cell, states, weights, t)).astype(np.complex128)
+    return np.asarray(found[np.argsort(-np.abs(found), kind="stable")])
+
+
+def lyapunov_exponents(
+    cell: Cell, states: Any, weights: Weights, leading: int | None = None
+) -> tuple[Array, Array]:
+    """How fast directions of the full state grow: the mean of ln |R_ii| over the steps.
+
+        J_t Q_{t−1} = Q_t R_t          λ_i = 1/T · Σ_t ln |R_t,ii|
+
+    The state is c *and* h: with h alone, c held fixed, a long memory is not seen (−2.2 in the place
+    of −0.005).
+
+    Args:
+        cell: the cell's module, or an `Rnn`.
+        states: of `cell.forward`, one experiment's.
+        weights: the same as in `cell.forward`.
+        leading: how many of the largest, 1 … n; all n = 2H (or H) by default. The frame Q_0 of all
+            is the identity, a smaller one is drawn at random, always the same.
+
+    Returns:
+        The exponents (m,), largest first, in ln a step; −inf where a rank is lost exactly. Then
+        (T, m), what each would be if the run ended after step t: how they settle. Costs at most
+        `20 n²m` flops a step for m of n.
+
+    Raises:
+        ValueError: where `leading` is not within 1 … n, or there is no step.
+
+    Source: Benettin et al. 1980; of LSTMs and GRUs: Vogt et al. 2022.
+    """
+    T = states.h.shape[-2] - 1
+    _check(states, 1, T)
+    Q = _frame(len(jacobian(cell, states, weights, 1)), leading)
+    left = np.arange(Q.shape[1])
+    growth = np.full((T, len(left)), -np.inf)
+    for row, step in zip(growth, _steps(cell, states, weights, 1, T), strict=True):
+        grown = np.zeros_like(row)
+        for matrix in step:
+            columns = matrix @ Q
+            alive = columns.any(axis=0)
+            Q, R = graded.triangular(columns[:, alive])
+            left = left[alive]
+            with np.errstate(divide="ignore"):
+                grown[left] += np.log(np.abs(np.diagonal(R)))
+        row[left] = grown[left]
+    means = np.cumsum(growth, axis=0) / np.arange(1, T + 1)[:, None]
+    order = np.argsort(-means[-1], kind="stable")
+    return means[-1, order], means[:, order]
+
+
+def _frame(n: int, leading: int | None) -> Array:
+    if leading is None:
+        return np.eye(n)
+    if not 1 <= leading <= n:
+        raise ValueError(f"leading is {leading}: allowed are 1 … {n}")
+    return np.linalg.qr(np.random.RandomState(0).standard_normal((n, leading)))[0]
+
+
+def _steps(
+    cell: Cell, states: Any, weights: Weights, first: int, last: int
+) -> Iterator[list[Array]]:
+    """The factors of each step's Jacobian, the one that acts first in front."""
+    for start in range(first, last + 1, BLOCK):
+        slopes = cell.slopes(states, weights, start, min(start + BLOCK - 1, last))
+        K, V = recurrence(slopes, weights)
+        for k, carry in enumerate(slopes.carry):
+            if slopes.past_cell is None:
+                yield [np.diag(carry) + K[k]]
+            else:
+                yield _of_two_states(carry, K[k], V[k], slopes.read_out[k + 1])
+
+
+def _of_two_states(carry: Array, K: Array, V: Array, r: Array) -> list[Array]:
+    one, zero = np.eye(len(carry)), np.zeros_like(K)
+    size = np.maximum(np.abs(carry), np.abs(K).max(axis=1))
+    kept = np.divide(carry, size, out=np.zeros_like(carry), where=size > 0)
+    read = np.block([[one, zero], [np.diag(r), one]])
+    if np.abs(kept).min() > MILD:
+        return [np.block([[np.diag(carry), K], [zero, V]]), read]
+    keep = np.diag(np.concatenate((kept, np.ones_like(kept))))
+    return [keep, np.block([[np.diag(size), K], [zero, V]]), read]
+
+
+def _check(states: Any, first: int, last: int) -> None:
+    T = states.h.shape[-2] - 1
+    if not 1 <= first <= last <= T:
+        raise ValueError(f"the steps {first} … {last} do not lie within 1 … {T}")

@@ -1,0 +1,381 @@
+"""Every gradient against autodiff, where along time it comes from, what saturation does to it."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+
+pytest.importorskip("jax")
+
+import jax
+import jax.numpy as jnp
+
+from lstm_engine import CELLS, Rnn, Weights, batch, cell_survival, draw_cell, draw_inputs, lstm
+from lstm_engine.bptt import Gradients, bptt, linear_loss
+from lstm_engine.one_step import pull_back
+from tests.engine import oracle
+from tests.engine.cells.one_unit import one_unit
+from tests.engine.cells.test_every_cell import BY_NAME, drawn, every_cell, experiments, usual
+
+
+def flow(name: str, weights: Weights, x: np.ndarray, dh: np.ndarray) -> Gradients:
+    return bptt(BY_NAME[name], BY_NAME[name].forward(weights, x), weights, x, dh)
+
+
+@partial(jax.jit, static_argnames="name")
+def autodiff(name: str, weights: Weights, x: np.ndarray, dh: np.ndarray) -> tuple:
+    """The gradient at weights, x, and what nudges c_t, h_t and the bias of each step."""
+
+    def loss(weights, x, to_c, to_h, to_a):
+        def step(before, now):
+            x_t, c_nudge, h_nudge, a_nudge, dh_t = now
+            moved = weights._replace(bias_ih=weights.bias_ih + a_nudge)
+            h, c = oracle.STEPS[name](moved, x_t, *before, c_nudge)
+            h = h + h_nudge
+            return (h, c), (h * dh_t).sum()
+
+        start = (to_h[0], to_h[0] + to_c[0] if name in oracle.H_IS_C else to_c[0])
+        return jax.lax.scan(step, start, (x, to_c[1:], to_h[1:], to_a, dh))[1].sum()
+
+    states = jnp.zeros((len(x) + 1, dh.shape[1]))
+    steps = jnp.zeros((len(x), len(weights.bias_ih)))
+    return jax.grad(loss, tuple(range(5)))(weights, x, states, states, steps)
+
+
+def assert_close(ours: np.ndarray, theirs: np.ndarray, what: object = "") -> None:
+    scale = np.abs(theirs).max(initial=0.0)
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-9 * scale, err_msg=str(what))
+
+
+@every_cell
+def test_every_gradient_is_that_of_autodiff(name: str) -> None:
+    cell = BY_NAME[name]
+
+    @settings(max_examples=12, deadline=None)
+    @given(experiments)
+    def agrees(e: dict) -> None:
+        weights, x = drawn(name, e)
+        dh = np.random.RandomState(e["seed"] % 1000).standard_normal((len(x), e["shape"][1]))
+        dh[e["seed"] % len(x)] = 0.0
+        theirs = autodiff(name, weights, x, dh)
+        moved = autodiff(name, oracle.nudged(weights), x, dh)
+        for one, other in zip(jax.tree.leaves(theirs), jax.tree.leaves(moved), strict=True):
+            peak = np.abs(one).max(initial=0.0)
+            assume(np.abs(one - other).max(initial=0.0) <= 1e-11 * peak)  # else it is chaotic
+        ours = flow(name, weights, x, dh)
+        dweights, dx, to_c, to_h, to_a = theirs
+        for field, tensor in dweights._asdict().items():
+            if tensor is None:
+                assert getattr(ours.weights, field) is None
+            else:
+                assert_close(getattr(ours.weights, field), tensor, field)
+        assert_close(ours.dx, dx)
+        assert_close(ours.dc[1:], to_c[1:])
+        if name in oracle.H_IS_C:
+            assert_close(ours.dc[0], to_h[0])
+            np.testing.assert_array_equal(ours.dh, ours.dc)
+        else:
+            assert_close(ours.dc[0], to_c[0])
+            assert_close(ours.dh, to_h)
+        before = np.stack([ours.gates[gate].before for gate in cell.GATES], axis=1)
+        assert_close(before.reshape(len(x), -1), to_a)
+
+    agrees()
+
+
+@every_cell
+def test_a_gates_gradient_takes_its_slope_on_the_way_in(name: str) -> None:
+    gates = flow(name, *usual(name), linear_loss("every", 12, 4)).gates
+    assert list(gates) == list(BY_NAME[name].GATES)
+    for gate in gates.values():
+        np.testing.assert_allclose(gate.before, gate.after * gate.slope, rtol=1e-12)
+
+
+AFTER = {
+    "lstm": {
+        "i": lambda s, dc, dh, c: dc * s.g,
+        "f": lambda s, dc, dh, c: dc * c,
+        "g": lambda s, dc, dh, c: dc * s.i,
+        "o": lambda s, dc, dh, c: dh * np.tanh(s.c[1:]),
+    },
+    "lstm-1997": {"i": lambda s, dc, dh, c: dc * s.g, "g": lambda s, dc, dh, c: dc * s.i},
+    "peephole": {
+        "i": lambda s, dc, dh, c: dc * s.g,
+        "f": lambda s, dc, dh, c: dc * c,
+        "o": lambda s, dc, dh, c: dh * np.tanh(s.c[1:]),
+    },
+    "coupled": {"f": lambda s, dc, dh, c: dc * (c - s.g), "g": lambda s, dc, dh, c: dc * s.i},
+    "gru": {
+        "i": lambda s, dc, dh, c: dc * (1 - s.z) * (1 - s.n**2) * s.heard_n,
+        "f": lambda s, dc, dh, c: dc * (c - s.n),
+        "g": lambda s, dc, dh, c: dc * (1 - s.z),
+    },
+    "minlstm": {"g": lambda s, dc, dh, c: dc * s.i},
+    "rnn-relu": {"g": lambda s, dc, dh, c: dc},
+}
+
+
+@pytest.mark.parametrize(("name", "gate"), [(n, gate) for n in AFTER for gate in AFTER[n]])
+def test_a_gates_gradient_is_the_cells_times_what_it_multiplies(name: str, gate: str) -> None:
+    """∂L/∂i = ∂L/∂c ⊙ g, and so on for every gate; dead relus included."""
+    weights, x = usual(name)
+    states = BY_NAME[name].forward(weights, x)
+    ours = bptt(BY_NAME[name], states, weights, x, linear_loss("every", 12, 4))
+    expected = AFTER[name][gate](states, ours.dc[1:], ours.dh[1:], states.c[:-1])
+    np.testing.assert_allclose(ours.gates[gate].after, expected, rtol=1e-12, atol=1e-16)
+
+
+@every_cell
+def test_the_norms_are_of_what_each_step_adds(name: str) -> None:
+    """Outer products written out: their norms step by step, and their sum."""
+    weights, x = usual(name)
+    states = BY_NAME[name].forward(weights, x)
+    ours = bptt(BY_NAME[name], states, weights, x, linear_loss("every", 12, 4))
+    before = {gate: ours.gates[gate].before for gate in ours.gates}
+    delta = np.concatenate(list(before.values()), axis=1)
+    terms = {"weight_ih": delta[:, :, None] * x[:, None], "bias_ih": delta}
+    if name != "gru" and BY_NAME[name].RECURRENT:  # its candidate hears through the reset gate
+        terms |= {"weight_hh": delta[:, :, None] * states.h[:-1, None], "bias_hh": delta}
+    if BY_NAME[name].PEEPHOLES:
+        past, now = states.c[:-1], states.c[1:]
+        parts = (before["i"] * past, before["f"] * past, before["o"] * now)
+        terms["peephole"] = np.stack(parts, axis=1)
+    for field, added in terms.items():
+        with np.errstate(divide="ignore"):
+            norms = np.log10(np.linalg.norm(added.reshape(12, -1), axis=1))
+        np.testing.assert_allclose(getattr(ours.log10_by_step, field), norms, atol=1e-12)
+        assert_close(getattr(ours.weights, field), added.sum(axis=0))
+    for norms, vectors in ((ours.log10_dh, ours.dh), (ours.log10_dc, ours.dc)):
+        with np.errstate(divide="ignore"):
+            expected = np.log10(np.linalg.norm(vectors, axis=1))
+        np.testing.assert_allclose(norms, expected, atol=1e-12)
+
+
+@every_cell
+def test_the_gradient_is_linear_in_the_loss(name: str) -> None:
+    """Also where a loss of 1e-200 at the end meets one of 1 earlier."""
+    weights, x = usual(name)
+    late, early = np.zeros((2, 12, 4))
+    late[-1], early[4] = 1e-200, 1.0
+    both, one, other = (flow(name, weights, x, dh) for dh in (late + early, late, early))
+    for of_both, of_one, of_other in zip(
+        (both.dx, both.dc, *both.weights[:4]),
+        (one.dx, one.dc, *one.weights[:4]),
+        (other.dx, other.dc, *other.weights[:4]),
+        strict=True,
+    ):
+        assert_close(of_both, of_one + of_other)
+    np.testing.assert_allclose(both.dc[6:], one.dc[6:], rtol=1e-12)
+    assert np.abs(both.dc[6:]).max() < 1e-190
+
+
+@every_cell
+def test_a_batch_holds_the_bits_of_each_alone(name: str) -> None:
+    pairs = [usual(name, seed) for seed in range(3)]
+    dh = linear_loss("every", 12, 4) * np.array([1.0, 1e-250, 1e200])[:, None, None]
+    together = flow(name, batch([w for w, _ in pairs]), np.stack([x for _, x in pairs]), dh)
+    for b, (weights, x) in enumerate(pairs):
+        alone = flow(name, weights, x, dh[b])
+        for ours, whole in zip(jax.tree.leaves(leaves(alone)), leaves(together), strict=True):
+            np.testing.assert_array_equal(ours, whole[b])
+
+
+def leaves(gradients: Gradients) -> list[np.ndarray]:
+    fields = [getattr(gradients, field) for field in Gradients.__dataclass_fields__]
+    return jax.tree.leaves(fields)
+
+
+@pytest.mark.parametrize("shared", ["weights", "inputs"])
+def test_what_a_batch_shares_is_not_summed_over(shared: str) -> None:
+    weights, x = usual("lstm")
+    other, others_x = usual("lstm", seed=1)
+    dh = linear_loss("every", 12, 4)
+    if shared == "weights":
+        together = flow("lstm", weights, np.stack((x, others_x)), dh)
+        second = flow("lstm", weights, others_x, dh)
+    else:
+        two = batch([weights, other])
+        together = bptt(lstm, lstm.forward(two, np.stack((x, x))), two, x, dh)
+        second = flow("lstm", other, x, dh)
+    assert_close(together.weights.weight_hh[1], second.weights.weight_hh)
+    assert_close(together.weights.bias_ih[1], second.weights.bias_ih)
+    assert_close(together.dx[1], second.dx)
+
+
+@pytest.mark.parametrize("name", ["lstm", "peephole", "coupled", "gru", "minlstm", "rnn-logistic"])
+def test_norms_go_on_where_float64_ends(name: str) -> None:
+    """Against steps pulled back one by one, each brought to unit length by hand."""
+    biases = {"f": -8.0, "i": 3.0}
+    weights, x = usual(name, shape=(500, 3, 2), biases=biases, gain=0.05, chrono=0)
+    dh = linear_loss("last", 500, 3)
+    ours = flow(name, weights, x, dh)
+    cell, states = BY_NAME[name], BY_NAME[name].forward(weights, x)
+    carried, heard, log10 = np.zeros(3), dh[-1], 0.0
+    for t in range(500, 0, -1):
+        carried, heard = pull_back(cell, states, weights, t, carried, heard)
+        r = cell.slopes(states, weights, t, t).read_out[0]
+        length = np.linalg.norm(carried + heard * r)
+        log10 += np.log10(length)
+        carried, heard = carried / length, heard / length
+        assert ours.log10_dc[t - 1] == pytest.approx(log10, abs=1e-9 + 1e-13 * abs(log10))
+    assert log10 < -400 and not ours.dc[:50].any()
+    added = ours.log10_by_step.bias_ih[:50]
+    assert (added < -308).all() and np.isfinite(added).all()
+
+
+def test_a_closed_gate_leaves_the_closed_form_at_any_length() -> None:
+    """Without recurrence ∂L/∂c_t = ∂L/∂c_T · σ(b_f)^(T−t)."""
+    weights = draw_cell(lstm, "keras", 1, 1, seed=0, biases={"f": -8.0}, gain=0.0)
+    x = np.zeros((10000, 1))
+    x[-1] = 1.0
+    ours = flow("lstm", weights, x, linear_loss("last", 10000, 1))
+    expected = np.log1p(np.exp(8.0)) / np.log(10.0)
+    slope = (ours.log10_dc[9000] - ours.log10_dc[0]) / 9000
+    assert slope == pytest.approx(expected, rel=1e-12)
+    assert ours.log10_dc[0] < -34_000
+
+
+def test_norms_of_inputs_whose_squares_leave_float64() -> None:
+    weights, x = usual("lstm")
+    states, dh = lstm.forward(weights, x), linear_loss("last", 12, 4)
+    plain = bptt(lstm, states, weights, x, dh).log10_by_step
+    for size in (1e-200, 1e200):
+        ours = bptt(lstm, states, weights, size * x, dh).log10_by_step
+        moved = ours.weight_ih - plain.weight_ih
+        np.testing.assert_allclose(moved, np.log10(size), atol=1e-12)
+
+
+def test_an_exploding_gradient_gives_no_nan() -> None:
+    """h_t = 10 h_{t−1}: from the zero state the gradient at step 0 is 10^400."""
+    weights = Weights(np.eye(1), np.full((1, 1), 10.0), np.zeros(1), np.zeros(1))
+    ours = flow("rnn-identity", weights, np.zeros((400, 1)), np.vstack((np.zeros((399, 1)), 1.0)))
+    assert ours.log10_dh[0] == pytest.approx(400.0, abs=1e-10)
+    assert ours.dh[0] == np.inf and ours.dh[-1] == 1.0
+    assert ours.weights.bias_ih == np.inf
+    assert ours.weights.weight_hh == 0.0 and ours.weights.weight_ih == 0.0
+    assert not any(np.isnan(array).any() for array in leaves(ours))
+
+
+def test_sums_of_opposite_explosions_are_signed_infinities() -> None:
+    weights = Weights(np.eye(1), np.full((1, 1), -10.0), np.zeros(1), np.zeros(1))
+    ours = flow("rnn-identity", weights, np.zeros((401, 1)), np.vstack((np.zeros((400, 1)), 1.0)))
+    assert ours.weights.bias_ih == np.inf  # 10^400 − 10^399 + …
+    assert ours.gates["g"].before[:2, 0].tolist() == [np.inf, -np.inf]
+
+
+@every_cell
+def test_no_loss_is_no_gradient(name: str) -> None:
+    ours = flow(name, *usual(name), np.zeros((12, 4)))
+    assert not any(tensor.any() for tensor in ours.weights if tensor is not None)
+    assert not ours.dx.any() and not ours.dc.any()
+    assert (ours.log10_dc == -np.inf).all() and (ours.log10_by_step.bias_ih == -np.inf).all()
+
+
+def test_dead_relus_pass_nothing_on() -> None:
+    weights, x = usual("rnn-relu")
+    weights = weights._replace(bias_ih=weights.bias_ih - 1e3)
+    ours = flow("rnn-relu", weights, x, linear_loss("last", 12, 4))
+    assert (ours.log10_dh[:-1] == -np.inf).all() and (ours.log10_by_step.weight_ih == -np.inf).all()
+    assert ours.gates["g"].after[-1].any() and not ours.gates["g"].before.any()
+
+
+def test_the_first_step_teaches_recurrent_weights_nothing() -> None:
+    ours = flow("lstm", *usual("lstm"), linear_loss("last", 12, 4))
+    assert ours.log10_by_step.weight_hh[0] == -np.inf  # h_0 = 0
+    assert np.isfinite(ours.log10_by_step.weight_hh[1:]).all()
+    assert np.isfinite(ours.log10_by_step.weight_ih).all()
+
+
+def of_one_unit(f: tuple[float, ...], i: float = 0.5, g: float = 0.5) -> tuple[Weights, np.ndarray]:
+    """An LSTM of one unit without recurrence, its gates set at will, its output gate open."""
+    logit = np.log(f) - np.log1p(-np.array(f))
+    x = np.column_stack((np.full(len(f), np.log(i / (1 - i))), logit))
+    x = np.column_stack((x, np.full(len(f), np.arctanh(g)), np.full(len(f), 40.0)))
+    return one_unit(lstm), x
+
+
+def test_gradient_over_time_by_hand() -> None:
+    """f = .9, .5, .8 and ∂L/∂c_3 = 1: ∂L/∂c_1 = .8·.5; a recurrent weight .5 alone keeps .25."""
+    weights, x = of_one_unit((0.9, 0.5, 0.8))
+    r_3 = lstm.slopes(lstm.forward(weights, x), weights, 1, 3).read_out[-1, 0]
+    ours = flow("lstm", weights, x, np.array([[0.0], [0.0], [1.0 / r_3]]))
+    np.testing.assert_allclose(ours.dc[:, 0], [0.36, 0.40, 0.8, 1.0], rtol=1e-12)
+    alone = Weights(np.eye(1), np.full((1, 1), 0.5), np.zeros(1), np.zeros(1))
+    ours = flow("rnn-identity", alone, np.zeros((3, 1)), np.array([[0.0], [0.0], [1.0]]))
+    assert ours.dh[1, 0] == 0.25
+
+
+def test_the_direct_path_is_the_gradient_where_nothing_recurs() -> None:
+    weights, x = usual("lstm", gain=0.0)
+    states = lstm.forward(weights, x)
+    ours = bptt(lstm, states, weights, x, linear_loss("last", 12, 4))
+    direct = cell_survival(lstm, states, weights).log10_direct
+    np.testing.assert_allclose(np.abs(ours.dc), np.abs(ours.dc[-1]) * 10**direct, rtol=1e-12)
+
+
+@pytest.mark.parametrize("b_f", [5.0, 20.0, 40.0, 300.0])
+def test_a_saturated_forget_gate_carries_and_stops_learning(b_f: float) -> None:
+    """f → 1: direct = 1^k, c a running sum of i⊙g, and ∂f/∂a = f(1−f) → 0 takes the gradient."""
+    weights, x = of_one_unit((0.5,) * 50)
+    x[:, 1] = b_f
+    states = lstm.forward(weights, x)
+    ours = bptt(lstm, states, weights, x, linear_loss("last", 50, 1))
+    leak = np.exp(-b_f)
+    np.testing.assert_allclose(ours.dc[1:], ours.dc[-1, 0], rtol=60 * leak + 1e-15)
+    running = np.cumsum(states.i * states.g)
+    np.testing.assert_allclose(states.c[1:, 0], running, rtol=60 * leak + 1e-14)
+    forget = ours.gates["f"]
+    np.testing.assert_allclose(forget.slope, leak / (1 + leak) ** 2, rtol=1e-12)
+    np.testing.assert_allclose(forget.after, ours.dc[1:] * states.c[:-1], rtol=1e-12)
+    np.testing.assert_allclose(forget.before, forget.after * forget.slope, rtol=1e-12)
+    learnt = np.abs(ours.weights.bias_ih[1] / ours.weights.bias_ih[0])
+    assert 0 < learnt < 60 * leak
+
+
+@pytest.mark.parametrize("a_f", [720.0, 800.0])
+def test_a_gradient_behind_a_slope_without_digits_is_not_made_up(a_f: float) -> None:
+    weights, x = of_one_unit((0.5,) * 3)
+    x[1, 1] = a_f
+    forget = flow("lstm", weights, x, linear_loss("last", 3, 1)).gates["f"]
+    assert np.isnan(forget.after[:, 0]).tolist() == [False, True, False]
+    assert abs(forget.before[1, 0]) < 1e-312 and forget.slope[1, 0] < 1e-312
+
+
+def test_a_linear_loss_reads_out_the_same_direction_at_every_step() -> None:
+    last, every = (linear_loss(on, 5, 300, seed=3) for on in ("last", "every"))
+    assert not last[:-1].any()
+    np.testing.assert_array_equal(every, np.tile(last[-1], (5, 1)))
+    assert np.linalg.norm(last[-1]) == pytest.approx(1.0, abs=0.1)
+    assert not np.array_equal(last, linear_loss("last", 5, 300, seed=4))
+
+
+def test_the_read_outs_draw_is_frozen() -> None:
+    first = [0.7278874545376446, 0.6085107126189185, -0.24812037224487632, -0.41164611819814056]
+    np.testing.assert_allclose(linear_loss("last", 1, 4, seed=0)[0], first, rtol=1e-14)
+
+
+def test_an_unknown_loss_is_refused() -> None:
+    with pytest.raises(ValueError, match="allowed are last, every"):
+        linear_loss("first", 3, 2)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("module", ["LSTM", "GRU", "RNN"])
+def test_gradients_are_those_of_torch(module: str) -> None:
+    torch = pytest.importorskip("torch")
+    cell = Rnn("tanh") if module == "RNN" else CELLS[module.lower()]
+    name = "rnn-tanh" if module == "RNN" else module.lower()
+    weights, _ = usual(name, shape=(40, 7, 3))
+    x = draw_inputs("noise", 40, 3, seed=2)
+    dh = linear_loss("every", 40, 7)
+    layer = getattr(torch.nn, module)(3, 7, dtype=torch.float64)
+    with torch.no_grad():
+        for parameter, value in zip(layer.parameters(), weights[:4], strict=True):
+            parameter.copy_(torch.from_numpy(value))
+    inputs = torch.from_numpy(x).requires_grad_()
+    (layer(inputs)[0] * torch.from_numpy(dh)).sum().backward()
+    ours = bptt(cell, cell.forward(weights, x), weights, x, dh)
+    for tensor, parameter in zip(ours.weights[:4], layer.parameters(), strict=True):
+        assert_close(tensor, parameter.grad.numpy())
+    assert_close(ours.dx, inputs.grad.numpy())
