@@ -1,7 +1,7 @@
 """The gated cells, a file each. `CELLS` is where a new one is registered."""
 
 from lstm_engine.cell import Cell
-from lstm_engine.cells import coupled, gru, lstm, lstm_1997, minlstm, peephole
+from lstm_engine.cells import coupled, gru, lstm, lstm_1997, mingru, minlstm, peephole
 
 CELLS: dict[str, Cell] = {
     cell.NAME: cell
@@ -12,5 +12,6 @@ CELLS: dict[str, Cell] = {
         coupled,
         gru,
         minlstm,
+        mingru,
     )
 }
