@@ -216,6 +216,7 @@ def test_every_cell_has_the_gates_that_its_weights_were_promised() -> None:
         "coupled": 3,
         "gru": 3,
         "minlstm": 3,
+        "mingru": 2,
     }
 
 
@@ -296,6 +297,12 @@ def minlstm_direct(tensors: dict[str, np.ndarray]) -> np.ndarray:
     return np.log10(f / (f + i)).sum(0)
 
 
+def mingru_direct(tensors: dict[str, np.ndarray]) -> np.ndarray:
+    seen = tensors["inputs"] @ tensors["cell.weight_ih_l0"].T + tensors["cell.bias_ih_l0"]
+    keep, _ = np.split(sigmoid(seen), 2, axis=1)
+    return np.log10(keep).sum(0)
+
+
 TEXTBOOK = {
     "lstm": lstm_direct,
     "lstm-1997": lstm_1997_direct,
@@ -303,6 +310,7 @@ TEXTBOOK = {
     "coupled": coupled_direct,
     "gru": gru_direct,
     "minlstm": minlstm_direct,
+    "mingru": mingru_direct,
 }
 
 

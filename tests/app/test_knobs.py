@@ -34,7 +34,7 @@ PROMISED = {
     "T": (100, (1, 20000)),
     "H": (32, (1, 256)),
     "D": (8, (1, 64)),
-    "cell": ("lstm", ("lstm", "lstm-1997", "peephole", "coupled", "gru", "minlstm")),
+    "cell": ("lstm", ("lstm", "lstm-1997", "peephole", "coupled", "gru", "minlstm", "mingru")),
     "b_i": (0.0, (-20, 20)),
     "b_f": (1.0, (-20, 20)),
     "b_g": (0.0, (-20, 20)),
@@ -141,6 +141,7 @@ def test_the_cells_are_the_engines() -> None:
         ("coupled", {"b_i"}),
         ("gru", {"b_o"}),
         ("minlstm", {"b_o", "gain"}),
+        ("mingru", {"b_o", "b_i", "gain"}),
     ],
 )
 def test_what_a_cell_lacks_decides_nothing(cell: str, keys: set[str]) -> None:

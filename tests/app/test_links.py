@@ -167,6 +167,7 @@ def test_letters_are_not_normalised() -> None:
         ("cell=coupled&b_i=3&b_f=3", "v=1&cell=coupled&b_f=3"),
         ("cell=gru&b_o=3&b_i=3&gain=2", "v=1&cell=gru&b_i=3&gain=2"),
         ("cell=minlstm&b_o=3&b_i=3&gain=2&chrono=9", "v=1&cell=minlstm&b_i=3&chrono=9"),
+        ("cell=mingru&b_o=3&b_i=3&b_g=3&gain=2", "v=1&cell=mingru&b_g=3"),
     ],
 )
 def test_unused_keys_are_left_out_of_the_link(query: str, written: str) -> None:
@@ -183,6 +184,7 @@ def test_unused_keys_are_left_out_of_the_link(query: str, written: str) -> None:
         ("signal=series&T=nan", "T"),
         ("cell=lstm-1997&b_f=21", "b_f"),
         ("cell=gru&b_o=nan", "b_o"),
+        ("cell=mingru&gain=-1", "gain"),
     ],
 )
 def test_unused_keys_are_validated_all_the_same(query: str, key: str) -> None:

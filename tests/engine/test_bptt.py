@@ -112,6 +112,7 @@ AFTER = {
         "g": lambda s, dc, dh, c: dc * (1 - s.z),
     },
     "minlstm": {"g": lambda s, dc, dh, c: dc * s.i},
+    "mingru": {"g": lambda s, dc, dh, c: dc * (1 - s.f)},
     "rnn-relu": {"g": lambda s, dc, dh, c: dc},
 }
 

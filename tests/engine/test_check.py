@@ -9,7 +9,7 @@ from hypothesis import given, settings
 
 pytest.importorskip("jax")
 
-from lstm_engine import Rnn, Slopes, Weights, draw_cell, draw_inputs, lstm
+from lstm_engine import CELLS, Rnn, Slopes, Weights, draw_cell, draw_inputs, lstm
 from lstm_engine import check as checks
 from lstm_engine.bptt import linear_loss
 from lstm_engine.check import Check, Estimate, check_states, check_weights
@@ -143,6 +143,16 @@ def test_a_complex_step_ends_where_float64_does_and_says_so() -> None:
     assert of_states.complex_step.reason == "below 2e-278 the imaginary part leaves float64"
     beyond, _ = vanished(600)
     assert beyond.analytic == 0.0 and -500 < beyond.log10_analytic < -400
+
+
+def test_the_analytic_number_goes_on_beyond_float64() -> None:
+    """Without recurrence uᵀJv is a sum over units of ∏f; with one unit it is the product."""
+    weights = draw_cell(CELLS["mingru"], "keras", 1, 1, seed=0, biases={"f": -8.0})
+    x = np.zeros((300, 1))
+    cell = CELLS["mingru"]
+    check = check_states(cell, cell.forward(weights, x), weights, x, 0)
+    expected = -300 * np.log1p(np.exp(8.0)) / np.log(10.0)
+    assert check.log10_analytic == pytest.approx(expected, rel=1e-13)
 
 
 def test_an_exploding_linear_network_is_checked_too() -> None:

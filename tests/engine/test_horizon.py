@@ -100,7 +100,7 @@ def test_what_forgets_nothing_reaches_for_ever_and_what_carries_nothing_nowhere(
     assert np.isneginf(mean).all() and (horizon.horizon(mean) == 0).all()
 
 
-@pytest.mark.parametrize("name", ["lstm", "coupled", "gru", "minlstm"])
+@pytest.mark.parametrize("name", ["lstm", "coupled", "gru", "minlstm", "mingru"])
 @pytest.mark.parametrize(("T", "keep"), [(1, 0.6), (100, 0.5), (3.5, 1e-6), (2e4, 0.9)])
 def test_the_needed_shift_moved_into_the_gates_keeps_what_was_asked(
     name: str, T: float, keep: float
