@@ -90,22 +90,20 @@ def triangular(matrix: Array) -> tuple[Array, Array]:
 
 def _times(matrix: Array, whole: Graded) -> Graded:
     """`matrix·whole`; a row or a column of zeros lowers the rank, exactly."""
+    if not whole.Q.size:
+        return whole
     columns = matrix @ whole.Q
     size = scaled.log10_norms(Scaled(columns.T, whole.X.exponent))
-    order = np.argsort(-size, kind="stable")[: np.count_nonzero(columns.any(axis=0))]
-    columns, X = columns[:, order], _rows(whole.X, order)
-    if not order.size:
-        return Graded(columns, X)
-    Q, R = triangular(columns)
-    X = scaled.times(X, R.T)
+    order = np.argsort(-size, kind="stable")
+    Q, R = triangular(columns[:, order])
+    X = scaled.times(_rows(whole.X, order), R.T)
     alive = np.flatnonzero(X.mantissa.any(axis=1))
     return Graded(Q[:, alive], _rows(X, alive))
 
 
 def _nearly_parallel(rows: Array) -> bool:
-    if len(rows) < 2:
-        return False
-    return bool(np.linalg.cond(rows / np.sqrt(np.vecdot(rows, rows))[:, None]) > PARALLEL)
+    size = np.sqrt(np.vecdot(rows, rows))[:, None]
+    return bool(rows.size and np.linalg.cond(rows / size) > PARALLEL)
 
 
 def _rows(X: Scaled, which: Indices) -> Scaled:

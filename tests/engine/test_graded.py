@@ -82,16 +82,21 @@ def test_one_matrix_two_hundred_times(seed: int, n: int, zeros: str, rates: str)
         np.diag([0.1, 0.3, 0.5, 0.9]) + np.triu(np.ones((4, 4)), 1),
         0.9 * np.eye(4) + np.eye(4, k=1),
         np.array([[1.3, 1.5], [0.0, -0.9]]),
-        np.array([[1e-3, 1.0], [0.0, 1.0]]),
         np.diag([1e-3, 1.0, 0.1, 1e-8]),
         np.roll(np.diag([1e-3, 1.0, 0.1, 1e-8]), 1, axis=0),
         np.diag(0.8 ** np.arange(6)) @ (np.eye(6) - 0.6 * np.triu(np.ones((6, 6)), 1)),
     ],
-    ids=["ones", "rising", "jordan", "flapping", "steep", "diagonal", "cycle", "kahan"],
+    ids=["ones", "rising", "jordan", "flapping", "diagonal", "cycle", "kahan"],
 )
 def test_the_same_difficult_matrix_three_hundred_times(matrix: np.ndarray) -> None:
     factors = [matrix] * 300
     np.testing.assert_allclose(values(factors), exactly(factors, 2600), rtol=0, atol=1e-10)
+
+
+def test_units_that_were_closed_at_first_are_not_lost_in_those_that_were_open() -> None:
+    pick = np.random.RandomState(0)
+    factors = [np.diag([1e-90, 1e-30, 1.0, 1e-60]), *pick.standard_normal((3, 4, 4))]
+    np.testing.assert_allclose(values(factors), exactly(factors, 400), rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("decades", [0.0, 9.0])
@@ -129,7 +134,7 @@ def test_a_row_or_a_column_of_zeros_lowers_the_rank_for_good() -> None:
     assert graded.product(5, a_column).Q.shape == (5, 4)
     diagonal = [np.diag([1, 1, 0, 1, 1.0]), np.eye(5)]
     np.testing.assert_array_equal(values(diagonal), np.zeros(4))
-    nothing = [*two_rows, 0.0 * dense, dense]
+    nothing = [*two_rows, 0.0 * dense, *10 * [dense]]
     assert graded.product(5, nothing).Q.shape == (5, 0)
     assert values(nothing).shape == (0,)
 

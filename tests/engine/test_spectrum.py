@@ -166,6 +166,7 @@ def test_an_orthogonal_linear_rnn_keeps_every_direction(T: int) -> None:
     states = Rnn("identity").forward(weights, draw_inputs("noise", T, 4))
     found = log10_singular_values(Rnn("identity"), states, weights)
     np.testing.assert_allclose(found, 0.0, atol=1e-12)
+    assert (np.diff(found) <= 0).all()
 
 
 def test_an_identity_rnn_with_live_units_keeps_every_direction_exactly() -> None:
