@@ -26,7 +26,7 @@ from lstm_engine.weights import Weights
 
 SQUARES = (1e-280, 1e280)  # squared norms within these have lost nothing to the ends of float64
 DIRECT_DECADES = 100.0  # what the direct path may lose within one plain block
-BLOCK_STEPS = 64
+BLOCK_STEPS = 128
 SLOPES_BYTES = 1 << 16  # slopes are taken for many blocks together: few calls, little memory
 CHUNK_BYTES = 1 << 22  # matrices worked on at once
 WHOLE_STEPS = 16  # up to this many units one larger product beats a product and two passes
@@ -346,7 +346,7 @@ def within_float64(squares: Array) -> Flags:
 
 def chunk_steps(H: int) -> int:
     """How many steps' matrices are worked on at once, the same for any number of experiments."""
-    return int(min(max(CHUNK_BYTES // (32 * H**2), 4), BLOCK_STEPS))
+    return int(min(max(CHUNK_BYTES // (32 * H**2), 4), 64))
 
 
 def together(H: int) -> int:
@@ -359,9 +359,11 @@ def in_company(matrices: Array, axis: int = 2) -> Array:
 
     NumPy leaves a product of matrices over a single gate to a slow loop of its own.
     """
-    if matrices.shape[axis] == 1:
-        matrices = np.concatenate((matrices, np.zeros_like(matrices)), axis=axis)
-    return np.ascontiguousarray(matrices)
+    if matrices.shape[axis] > 1:
+        return np.ascontiguousarray(matrices)
+    pairs = np.zeros((*matrices.shape[:axis], 2, *matrices.shape[axis + 1 :]))
+    np.moveaxis(pairs, axis, 0)[0] = np.moveaxis(matrices, axis, 0)[0]
+    return pairs
 
 
 def by_step(matrices: Array) -> list[Array]:

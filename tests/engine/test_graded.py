@@ -93,12 +93,6 @@ def test_the_same_difficult_matrix_three_hundred_times(matrix: np.ndarray) -> No
     np.testing.assert_allclose(values(factors), exactly(factors, 2600), rtol=0, atol=1e-10)
 
 
-def test_units_that_were_closed_at_first_are_not_lost_in_those_that_were_open() -> None:
-    pick = np.random.RandomState(0)
-    factors = [np.diag([1e-90, 1e-30, 1.0, 1e-60]), *pick.standard_normal((3, 4, 4))]
-    np.testing.assert_allclose(values(factors), exactly(factors, 400), rtol=0, atol=1e-12)
-
-
 @pytest.mark.parametrize("decades", [0.0, 9.0])
 def test_columns_stay_orthonormal_and_rows_far_from_parallel(decades: float) -> None:
     pick = np.random.RandomState(0)
