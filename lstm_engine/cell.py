@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lstm_engine.errors import LeftFloat64
 from lstm_engine.gates import Array
@@ -133,7 +132,7 @@ def unroll(
             states = states or _room((h, c, *rest), start, x.shape[-2])
             for state, now in zip(states, (h, c, *rest), strict=True):
                 state[..., t - x.shape[-2], :] = now
-    refuse_the_infinite(name, np.isfinite(states[0]) & np.isfinite(states[1]))
+    refuse_the_infinite(name, *states)
     return States(*states)
 
 
@@ -149,8 +148,18 @@ def _room(record: tuple[Array, ...], start: tuple[Array, Array], T: int) -> list
     return room
 
 
-def refuse_the_infinite(name: str, finite: NDArray[np.bool_]) -> None:
-    """Raise LeftFloat64 with the first step at which a state, (…, T+1, H), is not finite."""
-    if not finite.all():
-        at_step = np.moveaxis(finite, -2, 0).reshape(finite.shape[-2], -1).all(axis=1)
-        raise LeftFloat64(name, int(np.argmin(at_step)))
+def refuse_the_infinite(name: str, *states: Array) -> None:
+    """Raise LeftFloat64 with the first step at which one of the states is not finite.
+
+    They are (…, T+1, m), or (…, T, m) from step 1 on. Gates before their nonlinearity count too:
+    they saturate at an infinite sum, whose true value may be anything.
+    """
+    T = max(s.shape[-2] for s in states) - 1
+    steps = []
+    for s in states:
+        by_step = np.moveaxis(np.isfinite(s), -2, 0).reshape(s.shape[-2], -1)
+        finite = np.asarray(by_step.all(axis=1))
+        if not finite.all():
+            steps.append(T + 1 - len(finite) + int(np.argmin(finite)))
+    if steps:
+        raise LeftFloat64(name, min(steps))

@@ -72,27 +72,21 @@ def cell_survival(
     log10_direct = np.zeros((B, T_and_1, H))
     log10_carry = cell.log10_carry(states, weights)
     log10_direct[:, -2::-1] = running_sum(log10_carry[:, ::-1])
-    direct = log10_direct[:, at]
-    # Where nothing crosses weight_hh the carry is all there is.
-    log10_exact, log10_detours = direct.copy(), np.full_like(direct, -np.inf)
+    maps = np.empty((3, B, len(at), H))  # direct, exact, detours
+    maps[:2] = log10_direct[:, at]  # where nothing crosses weight_hh the carry is all there is
+    maps[2] = -np.inf
     recurs = np.asarray(weights.weight_hh.any(axis=(1, 2)))
     if recurs.any():
-        carries = log10_carry[recurs], log10_direct[recurs]
+        who = slice(None) if recurs.all() else recurs
+        carries = log10_carry[who], log10_direct[who]
         walk = CellWalk(cell, *_members(states, weights, recurs), *carries, at)
         with _near_the_ends():
             walk.run()
-        log10_exact[recurs], log10_detours[recurs] = walk.exact, walk.detours
-    direct_rms, detours_rms = log10_rms(direct), log10_rms(log10_detours)
-    return CellSurvival(
-        at,
-        direct,
-        log10_exact,
-        log10_detours,
-        direct_rms,
-        log10_rms(log10_exact),
-        detours_rms,
-        _share(direct_rms, detours_rms),
-    )
+        maps[1, who], maps[2, who] = walk.exact, walk.detours
+    direct_rms, exact_rms, detours_rms = log10_rms(maps)
+    share = _share(direct_rms, detours_rms)
+    direct, exact, detours = maps
+    return CellSurvival(at, direct, exact, detours, direct_rms, exact_rms, detours_rms, share)
 
 
 def rnn_survival(

@@ -346,7 +346,8 @@ def within_float64(squares: Array) -> Flags:
 
 def chunk_steps(H: int) -> int:
     """How many steps' matrices are worked on at once, the same for any number of experiments."""
-    return int(min(max(CHUNK_BYTES // (32 * H**2), 4), 64))
+    most = 64 if H <= WHOLE_STEPS else 16
+    return int(min(max(CHUNK_BYTES // (32 * H**2), 4), most))
 
 
 def together(H: int) -> int:

@@ -71,7 +71,7 @@ class Rnn:
                 np.add(a_t, now, a_t)
                 h_t[:] = value(a_t)
         h, a = np.moveaxis(h, 0, -2), np.moveaxis(a, 0, -2)
-        refuse_the_infinite(self.NAME, np.isfinite(h))
+        refuse_the_infinite(self.NAME, h, a)
         return RnnStates(h, h, a)
 
     def log10_carry(self, states: RnnStates, weights: Weights) -> Array:
