@@ -82,7 +82,7 @@ def forward(weights: Weights, x: Array) -> States:
     parts = [np.moveaxis(part, 0, -2) for part in np.split(record, 9, axis=-1)]
     a_i, a_f, a_o, a_g, i, f, o, g, c = parts
     h = np.moveaxis(seen[..., D + 1 :], 0, -2)
-    refuse_the_infinite(NAME, np.moveaxis(record[..., : 4 * H], 0, -2), c, h)
+    refuse_the_infinite(NAME, np.moveaxis(record[..., : 4 * H], 0, -2), c)  # then h is finite too
     now = (..., slice(1, None), slice(None))
     return States(h, c, i[now], f[now], g[now], o[now], a_i[now], a_f[now], a_g[now], a_o[now])
 
