@@ -3,8 +3,11 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from app.drawing.figure import ten_to
-from lstm_engine import Cell
+from lstm_engine import Cell, draw_cell
+from lstm_engine.gates import log10_sigmoid
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ def heading(name: str) -> str:
 def keeper(cell: Cell) -> str:
     """What of a cell keeps the old: a gate, or its carry where no gate does it alone."""
     gate = cell.GATES.get("f", "").partition(",")[0]
-    return "carry" if cell.PEEPHOLES or not gate else gate
+    return gate if kept_by_its_gate(cell) and not cell.PEEPHOLES else "carry"
 
 
 def carry(cell: Cell, alone: str = "") -> str:
@@ -68,7 +71,17 @@ def carry(cell: Cell, alone: str = "") -> str:
     if not gate:
         return f"the carry{alone}"
     made_of = f"{gate}s with their peepholes" if cell.PEEPHOLES else f"the product of {gate}s"
+    if not kept_by_its_gate(cell):
+        made_of += " normalised by input gates"
     return f"the carry{alone}, {made_of},"
+
+
+def kept_by_its_gate(cell: Cell) -> bool:
+    """Whether the gate f is the carry, but for peepholes: not if there is none, nor beside i."""
+    weights = draw_cell(cell, "keras", 1, 1, seed=0, biases={"f": 1.0, "i": 1.0})
+    states = cell.forward(weights, np.zeros((1, 1)))
+    told = cell.log10_carry(states, weights)[0, 0]
+    return math.isclose(told, float(log10_sigmoid(np.ones(1))[0]), rel_tol=1e-9)
 
 
 def steps_of(T: int) -> str:

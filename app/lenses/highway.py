@@ -35,6 +35,7 @@ from app.reading import (
     heading,
     keeper,
     kept,
+    kept_by_its_gate,
     powers_of_ten,
     steps_of,
 )
@@ -46,7 +47,6 @@ from lstm_engine import (
     RnnSurvival,
     cell_survival,
     chaos,
-    draw_cell,
     horizon,
     rnn_survival,
 )
@@ -196,17 +196,10 @@ def facts_of_the_carry(cell: Cell, mean_log_carry: NDArray[np.float64], T: int) 
     # A carry that loses nothing, or less than float64 sees, has no half-life to tell.
     if half_life < math.inf:
         yield Fact("Half-life on the direct path, median unit", half_life, "steps")
-    bias = horizon.needed_bias(T)
-    if keeps_half(cell, bias, T):
+    if kept_by_its_gate(cell):
+        bias = horizon.needed_bias(T)
         gate = heading(cell.GATES["f"].partition(" gate")[0])
         yield Fact(f"{gate} bias that keeps half over {steps_of(T)}, direct path", bias, "b_f")
-
-
-def keeps_half(cell: Cell, bias: float, T: int) -> bool:
-    """Whether it takes this bias alone: not without its gate, nor beside another that counts."""
-    weights = draw_cell(cell, "keras", 1, 1, seed=0, biases={"f": bias})
-    states = cell.forward(weights, np.zeros((1, 1)))
-    return math.isclose(T * cell.log10_carry(states, weights)[0, 0], math.log10(0.5), rel_tol=1e-9)
 
 
 def log10_share(direct: float, detours: float) -> float:
@@ -225,7 +218,8 @@ def on_which_road(cell: Cell, exact: float, direct: float, share: float) -> str:
             f"Nothing crosses recurrent weights in the {cell.TITLE}: "
             f"{carry(cell)} is all there is, so direct is exact."
         )
-    keeps = f"{heading(carry(cell, ' alone'))} keeps {kept(direct)}"
+    does = f"keeps {kept(direct)}" if direct < ALL else f"grows {kept(direct)}-fold"
+    keeps = f"{heading(carry(cell, ' alone'))} {does}"
     if share == 1:
         return f"{keeps}: all that arrives came along the highway."
     if share >= 0.9:

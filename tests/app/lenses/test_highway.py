@@ -127,17 +127,27 @@ def test_the_carry_is_made_of_the_cells_own_gates() -> None:
     assert "The carry alone, the product of forget gates, keeps" in headline()
     assert "The carry alone, the product of update gates, keeps" in headline(cell="gru")
     assert "forget gates with their peepholes, keeps" in headline(cell="peephole")
+    normalised = "the carry, the product of forget gates normalised by input gates, is all"
+    assert normalised in headline(cell="minlstm")
+    assert "Carry, median unit, geometric mean over time" in facts_of(cell="minlstm")
     assert "Update gate, median unit, geometric mean over time" in facts_of(cell="gru")
     assert "Carry, median unit, geometric mean over time" in facts_of(cell="peephole")
 
 
+def test_a_carry_above_one_grows() -> None:
+    knobs = {"cell": "peephole", "b_f": 20.0, "seed": 2, "H": 4, "gain": 0.1}
+    assert highway.compute(Experiment(**knobs)).cell.direct_rms[0] > 0.1
+    assert "forget gates with their peepholes, grows 1.32-fold: " in headline(**knobs)
+
+
+@pytest.mark.parametrize("T", [1, 60])
 @pytest.mark.parametrize("cell", CELLS)
-def test_the_bias_that_keeps_half_does_so_in_the_cell_it_is_told_of(cell: str) -> None:
+def test_the_bias_that_keeps_half_does_so_in_the_cell_it_is_told_of(cell: str, T: int) -> None:
     """Over silence, without weights; where another gate has a say, or none, no bias is told."""
-    told = [value for label, value in facts_of(cell=cell, T=60).items() if "keeps half" in label]
+    told = [value for label, value in facts_of(cell=cell, T=T).items() if "keeps half" in label]
     assert bool(told) == (cell not in ("lstm-1997", "minlstm"))
     for bias in told:
-        silent = Experiment(cell=cell, T=60, H=2, b_f=bias, signal="zeros")
+        silent = Experiment(cell=cell, T=T, H=2, b_f=bias, signal="zeros")
         assert highway.compute(silent).cell.direct_rms[0] == pytest.approx(math.log10(0.5))
 
 
