@@ -163,5 +163,4 @@ def refuse_the_infinite(name: str, *states: Array) -> None:
         finite = np.asarray(by_step.all(axis=1))
         if not finite.all():
             steps.append(T + 1 - len(finite) + int(np.argmin(finite)))
-    if steps:
-        raise LeftFloat64(name, min(steps))
+    raise LeftFloat64(name, min(steps))

@@ -1,9 +1,9 @@
 """How much gradient survives on the way back: direct, exact, detours, share, in log10 from birth.
 
     direct   D_t = ∏ diag(carry_k)      what the carry alone keeps
-    exact    E_t = ∂c_T/∂c_t        the true derivative, every path
-    detours  R_t = E_t − D_t        what crosses weight_hh at least once
-    share    ‖D‖ / (‖D‖ + ‖R‖)      1: all on the carry, 0: all by detours
+    exact    E_t = ∂c_T/∂c_t            the true derivative, every path
+    detours  R_t = E_t − D_t            what crosses weight_hh at least once
+    share    ‖D‖ / (‖D‖ + ‖R‖)          1: all on the carry, 0: all by detours
 
 A map's entry is the Euclidean norm of a matrix's column, the root-mean-square gradient that reaches
 a unit from an isotropic one at the end. A true zero is −inf. `docs/math.md`, sections "Four words"

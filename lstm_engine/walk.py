@@ -26,7 +26,7 @@ from lstm_engine.weights import Weights
 
 SQUARES = (1e-280, 1e280)  # squared norms within these have lost nothing to the ends of float64
 DIRECT_DECADES = 100.0  # what the direct path may lose within one plain block
-BLOCK_STEPS = 128
+BLOCK_STEPS = 128  # walked under one power of two, unless a unit comes near its ends
 SLOPES_BYTES = 1 << 16  # slopes are taken for many blocks together: few calls, little memory
 CHUNK_BYTES = 1 << 22  # matrices worked on at once
 WHOLE_STEPS = 16  # up to this many units one larger product beats a product and two passes
