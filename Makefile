@@ -11,7 +11,7 @@ PIP := $(PY) -m pip --disable-pip-version-check --quiet
 UV_VERSION := 0.13.8
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench image container-check lock clean assets
+.PHONY: help run test lint format bench image pictures container-check lock clean assets
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,9 @@ format: $(VENV)/dev.stamp ## format, and mend what ruff can mend
 
 bench: $(VENV)/browser.stamp assets ## how fast, beside JAX and (where installed) torch; BENCH_ARGS=--quick for a short one
 	$(PY) -m bench $(BENCH_ARGS)
+
+pictures: $(VENV)/browser.stamp assets ## photograph every page of a running app for the docs: URL=http://127.0.0.1:8000
+	$(PY) -m docs.pictures.take $(URL)
 
 image: ## build the container image gradient-highways
 	$(DOCKER) build -t $(IMAGE) .

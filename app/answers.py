@@ -1,25 +1,27 @@
 """Answers as bytes: every form in which a lens tells what it found. Runs in the workers."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from time import perf_counter
-from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
 import safetensors.numpy
 
+from app import export
 from app.drawing import picture, plot
 from app.drawing.figure import Width
-from app.knobs import Experiment, View
+from app.knobs import LINK_VERSION, Experiment
 from app.lenses import LENSES
-from app.links import write
+from app.links import Asked, address, path_of, write
 from app.networks import networks
-from app.reading import Reading, told, unit_told
-from app.state import address, state
+from app.reading import Reading
+from app.state import state
+from app.templating import words
 
+Form = Callable[[str, Any, Asked], bytes]
 PIXELS_PER_POINT: dict[Width, float] = {"wide": 1.0, "narrow": 2.0}
 
 
@@ -37,94 +39,121 @@ class Answers(NamedTuple):
     timing: Timing
 
 
-def answers(lens: str, forms: Sequence[str], experiment: Experiment, view: View) -> Answers:
+def answers(lens: str, forms: Sequence[str], asked: Asked) -> Answers:
     """One computation of the engine, told in each of `forms` (keys of `FORMS`).
 
     Raises:
         lstm_engine.errors.LeftFloat64: a state is no float64 any more.
     """
     start = perf_counter()
-    module = LENSES[lens]
-    found = module.compute(experiment)
+    found = LENSES[lens].compute(asked.experiment, asked.focus)
     computed = perf_counter()
-    bodies = {form: FORMS[form](module, found, view) for form in forms}
+    bodies = {form: FORMS[form](lens, found, asked) for form in forms}
     written = perf_counter()
     return Answers(bodies, Timing((computed - start) * 1e3, (written - computed) * 1e3))
 
 
-def as_json(lens: ModuleType, found: Any, view: View) -> bytes:
+def answer(lens: str, found: Any, asked: Asked) -> dict[str, Any]:
+    """What a lens's API tells: what was asked, its own numbers, its reading."""
+    experiment, focus, _ = asked
+    return {
+        "version": LINK_VERSION,
+        "experiment": {key: value for key, value in experiment if key != "v"},
+        "link": address(path_of(lens), write(experiment, focus)),
+        **LENSES[lens].answer(found),
+        "reading": LENSES[lens].reading(found),
+    }
+
+
+def as_json(lens: str, found: Any, asked: Asked) -> bytes:
     """Full float64 precision; what is not finite (a true zero) is null."""
-    return orjson.dumps(lens.answer(found), option=orjson.OPT_SERIALIZE_NUMPY, default=listed)
+    told = answer(lens, found, asked)
+    return orjson.dumps(told, option=orjson.OPT_SERIALIZE_NUMPY, default=listed)
 
 
-def as_csv(lens: ModuleType, found: Any, view: View) -> bytes:
-    """One line for a unit at a step."""
-    return ("\r\n".join(lens.table(found)) + "\r\n").encode()
+def as_csv(lens: str, found: Any, asked: Asked) -> bytes:
+    """The lens's table, one line after the other."""
+    return ("\r\n".join(LENSES[lens].table(found)) + "\r\n").encode()
 
 
-def as_npz(lens: ModuleType, found: Any, view: View) -> bytes:
+def as_npz(lens: str, found: Any, asked: Asked) -> bytes:
     """The JSON's keys joined by _; −inf is kept, words are text arrays."""
     out = io.BytesIO()
-    arrays: dict[str, Any] = {key: np.asarray(value) for key, value in flat(lens.answer(found))}
+    told = flat(answer(lens, found, asked))
+    arrays: dict[str, Any] = {key: np.asarray(value) for key, value in told}
     np.savez(out, allow_pickle=False, **arrays)
     return out.getvalue()
 
 
-def as_plot(lens: ModuleType, found: Any, view: View) -> bytes:
-    """What the page draws: the Plotly figure with both layouts, the reading and the link."""
-    figure = lens.figure(found, view)
-    drawn_wide = plot.plotly_figure(figure, "wide").to_dict()
-    page = {
-        "state": state(found.experiment, view),
-        "reading": words(lens.reading(found)),
-        "steps": figure.time.steps,
-        "length": figure.time.length,
-        "read": figure.time.read,
-        "data": drawn_wide["data"],
-        "layouts": {"wide": drawn_wide["layout"], "narrow": plot.layout(figure, "narrow")},
-    }
+def as_plot(lens: str, found: Any, asked: Asked) -> bytes:
+    """What the page draws and says: the figure for Plotly in both layouts, words, links."""
+    figure = LENSES[lens].figure(found, asked.view)
+    page = spoken(lens, found, asked) | plot.page_figure(figure) | {"state": state(lens, asked)}
     return orjson.dumps(page, option=orjson.OPT_SERIALIZE_NUMPY, default=listed)
 
 
-def as_reading(lens: ModuleType, found: Any, view: View) -> bytes:
-    """The reading alone, as the page shows it."""
-    return orjson.dumps(words(lens.reading(found)))
+def as_words(lens: str, found: Any, asked: Asked) -> bytes:
+    """What the page says beside the figure."""
+    return orjson.dumps(spoken(lens, found, asked))
 
 
-def words(reading: Reading) -> dict[str, Any]:
-    """A reading with its facts as the page shows them: label, value, unit."""
-    return {
-        "headline": reading.headline,
-        "warnings": reading.warnings,
-        "facts": [(fact.label, told(fact), unit_told(fact)) for fact in reading.facts],
-    }
+def spoken(lens: str, found: Any, asked: Asked) -> dict[str, Any]:
+    """The headline in plain text, and the page's parts as HTML."""
+    module, reading = LENSES[lens], LENSES[lens].reading(found)
+    parts = words(lens, reading, module.numbers(found, asked.view), asked)
+    return {"headline": reading.headline, "parts": parts}
 
 
-def as_preview(lens: ModuleType, found: Any, view: View) -> bytes:
+def as_preview(lens: str, found: Any, asked: Asked) -> bytes:
     """The picture of a pasted link."""
-    reading: Reading = lens.reading(found)
-    return picture.preview(lens.figure(found, view), "Gradient Highways", reading.headline)
+    module = LENSES[lens]
+    title = "Gradient Highways" if lens == "highway" else f"Gradient Highways: {module.TITLE}"
+    sentence = module.reading(found).headline
+    return picture.preview(module.figure(found, asked.view), title, sentence)
 
 
-def as_wide_picture(lens: ModuleType, found: Any, view: View) -> bytes:
-    """The page's first picture for wide screens."""
-    return picture.png(lens.figure(found, view), "wide", PIXELS_PER_POINT["wide"])
+def as_picture(width: Width) -> Form:
+    """The page's first picture, for wide screens or for phones."""
+
+    def form(lens: str, found: Any, asked: Asked) -> bytes:
+        figure = LENSES[lens].figure(found, asked.view)
+        return picture.png(figure, width, PIXELS_PER_POINT[width])
+
+    return form
 
 
-def as_narrow_picture(lens: ModuleType, found: Any, view: View) -> bytes:
-    """The page's first picture for phones."""
-    return picture.png(lens.figure(found, view), "narrow", PIXELS_PER_POINT["narrow"])
+def as_svg(lens: str, found: Any, asked: Asked) -> bytes:
+    """The figure as a drawing that scales."""
+    module = LENSES[lens]
+    figure, reading = module.figure(found, asked.view), module.reading(found)
+    return picture.svg(figure, "wide", module.QUESTION, reading.headline)
 
 
-FORMS = {
+def as_html(lens: str, found: Any, asked: Asked) -> bytes:
+    """A page of its own, all but the library that draws in it: see `app.export.sent_from`."""
+    figure = LENSES[lens].figure(found, asked.view)
+    widths: tuple[Width, ...] = ("wide", "narrow")
+    return export.document(
+        lens,
+        asked,
+        spoken(lens, found, asked),
+        plot=as_plot(lens, found, asked),
+        answer=as_json(lens, found, asked),
+        pictures={width: picture.svg(figure, width) for width in widths},
+    )
+
+
+FORMS: dict[str, Form] = {
     "json": as_json,
     "csv": as_csv,
     "npz": as_npz,
     "plot": as_plot,
-    "reading": as_reading,
+    "words": as_words,
     "preview": as_preview,
-    "wide": as_wide_picture,
-    "narrow": as_narrow_picture,
+    "wide": as_picture("wide"),
+    "narrow": as_picture("narrow"),
+    "svg": as_svg,
+    "html": as_html,
 }
 
 

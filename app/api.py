@@ -8,11 +8,16 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from app.answers import Timing
+from app.code import code
 from app.compute import Compute, Finished, admit
+from app.export import sent_from
 from app.headers import accepts, etag, has_already, server_timing
-from app.knobs import Experiment, View, bounds, choices, default, kind
+from app.keys import bounds, choices, default, kind
+from app.knobs import Experiment
 from app.lenses import LENSES
 from app.links import plain, read, write
+from app.view import Focus, View
 
 MEDIA = {
     "json": "application/json",
@@ -22,10 +27,13 @@ MEDIA = {
     "wide": "image/png",
     "narrow": "image/png",
     "preview": "image/png",
+    "svg": "image/svg+xml",
+    "html": "text/html; charset=utf-8",
+    "code": "text/x-python; charset=utf-8",
     "safetensors": "application/octet-stream",
 }
-TEXT_FORMS = {"json", "csv", "plot"}
-FILE_FORMS = {"csv", "npz", "safetensors"}
+TEXT_FORMS = {"json", "csv", "plot", "svg", "html", "code"}
+FILE_FORMS = {"csv", "npz", "safetensors", "html", "code"}
 KEPT_FOR_AN_HOUR = "public, max-age=3600"
 
 router = APIRouter()
@@ -42,14 +50,11 @@ def lens_endpoint(lens: str, form: str, *, with_view: bool) -> Endpoint:
     """An address that tells a lens's answer in one form."""
 
     async def endpoint(request: Request) -> Response:
-        experiment, view = read(request.scope["query_string"], with_view=with_view)
+        asked = read(request.scope["query_string"], with_view=with_view)
+        admit(asked, lens)
+        name = f"{lens} {form} {write(*asked)}"
         return await told(
-            request,
-            form,
-            f"{lens} {form} {write(experiment, view)}",
-            experiment,
-            view,
-            lambda: compute_of(request).answer(lens, form, experiment, view),
+            request, form, name, lambda: compute_of(request).answer(lens, form, asked)
         )
 
     return endpoint
@@ -57,27 +62,38 @@ def lens_endpoint(lens: str, form: str, *, with_view: bool) -> Endpoint:
 
 async def weights(request: Request) -> Response:
     """Weights and inputs after every knob, as safetensors (float64)."""
-    experiment, _ = read(request.scope["query_string"], with_view=False)
-    return await told(
-        request,
-        "safetensors",
-        f"weights {write(experiment)}",
-        experiment,
-        View(),
-        lambda: compute_of(request).tensors(experiment),
-    )
+    asked = read(request.scope["query_string"], with_view=False)
+    admit(asked)
+    name = f"weights {write(asked.experiment)}"
+    return await told(request, "safetensors", name, lambda: compute_of(request).tensors(asked))
+
+
+def code_endpoint(framework: str) -> Endpoint:
+    """An address with a script that finds an experiment's numbers by autograd."""
+
+    async def endpoint(request: Request) -> Response:
+        asked = read(request.scope["query_string"], with_view=False)
+        admit(asked)
+
+        async def work() -> Finished:
+            text = await asyncio.to_thread(code, framework, asked.experiment, here(request))
+            return Finished(text.encode(), Timing(0.0, 0.0), 0.0)
+
+        name = f"{framework} {here(request)} {write(asked.experiment)}"
+        return await told(request, "code", name, work)
+
+    return endpoint
+
+
+def here(request: Request) -> str:
+    """The address that this server was asked at."""
+    return str(request.base_url).rstrip("/")
 
 
 async def told(
-    request: Request,
-    form: str,
-    name: str,
-    experiment: Experiment,
-    view: View,
-    work: Callable[[], Awaitable[Finished]],
+    request: Request, form: str, name: str, work: Callable[[], Awaitable[Finished]]
 ) -> Response:
     """A computed answer with its headers; 304 without any work where the client has it already."""
-    admit(experiment, view)
     headers = {"ETag": etag(name), "Cache-Control": KEPT_FOR_AN_HOUR, "Vary": "Accept-Encoding"}
     if has_already(request, headers["ETag"]):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
@@ -87,6 +103,8 @@ async def told(
         filename = request.url.path.rsplit("/", 1)[-1]
         headers["Content-Disposition"] = f'attachment; filename="{filename}"'
     body = finished.body
+    if form == "html":
+        body = sent_from(body, here(request))
     if form in TEXT_FORMS and accepts(request, "gzip"):
         # zlib lets go of the interpreter's lock, so a thread is enough; level 1 is ten times
         # quicker than the usual 6 and these are digits.
@@ -95,7 +113,7 @@ async def told(
     return Response(body, headers=headers, media_type=MEDIA[form])
 
 
-def parameters(*models: type[Experiment] | type[View]) -> list[dict[str, Any]]:
+def parameters(*models: type[Experiment] | type[Focus] | type[View]) -> list[dict[str, Any]]:
     """The keys of an address, as its OpenAPI description lists them."""
     return [
         {
@@ -155,7 +173,7 @@ def answers_of(form: str) -> dict[int | str, dict[str, Any]]:
 
 def add(path: str, endpoint: Endpoint, form: str, summary: str, *, with_view: bool = False) -> None:
     """One address of the API, described by the knobs it takes."""
-    models = (Experiment, View) if with_view else (Experiment,)
+    models = (Experiment, Focus, View) if with_view else (Experiment, Focus)
     router.add_api_route(
         path,
         endpoint,
@@ -175,10 +193,16 @@ for lens in LENSES:
         (f"/api/{lens}.npz", "npz", "The same for NumPy", False),
         (f"/picture/{lens}-wide.png", "wide", f"The {lens} page's picture", True),
         (f"/picture/{lens}-narrow.png", "narrow", f"The {lens} page's picture for phones", True),
+        (f"/picture/{lens}.svg", "svg", f"The {lens} page's picture, to scale", True),
+        (f"/preview/{lens}.png", "preview", f"The picture of a pasted {lens} link", True),
+        (f"/export/{lens}.html", "html", f"The {lens} page as one file without a network", True),
         (f"/plot/{lens}", "plot", f"What the {lens} page draws", True),
     ):
         endpoint = lens_endpoint(lens, form, with_view=with_view)
         add(path, endpoint, form, summary, with_view=with_view)
 add("/api/weights.safetensors", weights, "safetensors", "Weights and inputs, after every knob")
+for framework, title in (("torch", "PyTorch"), ("jax", "JAX")):
+    summary = f"A {title} script that prints the highway's numbers"
+    add(f"/api/code/highway_{framework}.py", code_endpoint(framework), "code", summary)
 preview = lens_endpoint("highway", "preview", with_view=True)
 add("/preview.png", preview, "preview", "The picture of a pasted link", with_view=True)

@@ -22,13 +22,16 @@ from app import answers
 from app.answers import Answers, Timing
 from app.budget import FLOPS_LIMIT, affordable, affordable_steps, flops
 from app.errors import Problem, WrongKey
-from app.knobs import Experiment, View, default
-from app.links import plain, write
+from app.keys import default
+from app.knobs import Experiment
+from app.lenses import LENSES
+from app.lenses.compare.computed import SecondLeftFloat64
+from app.links import Asked, plain, write
 from app.reading import mantissa
 from lstm_engine.errors import LeftFloat64
 
 CACHE_BYTES = 64 * 2**20
-FIRST = ("reading", "plot", "wide")
+FIRST = ("words", "plot", "wide")
 
 
 Place = tuple[str, str, str]  # lens, canonical link, form
@@ -45,43 +48,58 @@ class Finished(NamedTuple):
     total_ms: float
 
 
-def admit(experiment: Experiment, view: View) -> None:
+def admit(asked: Asked, lens: str = "highway") -> None:
     """Refuse what costs too much, before any work.
 
     Raises:
         Problem: 422 with the cost, the limit and what to lower.
     """
-    cost = flops(experiment)
-    if cost <= FLOPS_LIMIT:
-        return
+    second = [asked.focus.second(asked.experiment)] if "vs_cell" in LENSES[lens].KEYS else []
+    for experiment, prefix in zip((asked.experiment, *second), ("", "vs_"), strict=False):
+        if (cost := flops(experiment)) > FLOPS_LIMIT:
+            raise too_large(asked, experiment, cost, prefix)
+
+
+def too_large(asked: Asked, experiment: Experiment, cost: float, prefix: str) -> Problem:
+    """The answer to an experiment that costs too much; the second one's keys have a prefix."""
     message = (
         f"with H={experiment.H} costs {mantissa(math.log10(cost))} floating point operations "
         f"(6H³T), and the limit is {mantissa(math.log10(FLOPS_LIMIT))}: "
         f"lower T to {affordable_steps(experiment)} or lower H"
     )
-    raise Problem(
+    first = asked.experiment.model_copy(update={"T": affordable(experiment).T})
+    return Problem(
         HTTPStatus.UNPROCESSABLE_ENTITY,
-        "This experiment is too large",
+        "The second experiment is too large" if prefix else "This experiment is too large",
         f"T={experiment.T} {message}.",
         [WrongKey("T", str(experiment.T), message)],
-        write(affordable(experiment), view),
+        write(affordable(first), asked.focus, asked.view),
     )
 
 
-def left_float64(error: LeftFloat64, experiment: Experiment, view: View) -> Problem:
+def left_float64(error: LeftFloat64, asked: Asked) -> Problem:
     """The answer to an experiment whose states grow beyond float64: the step, the knob to lower."""
+    first, focus, view = asked
+    of_b = isinstance(error, SecondLeftFloat64)
+    experiment = focus.second(first) if of_b else first
     key = "rnn_gain" if error.cell == "rnn" else "amplitude"
-    value = plain(getattr(experiment, key))
+    named, value = f"vs_{key}" if of_b else key, plain(getattr(experiment, key))
     network = "vanilla RNN" if error.cell == "rnn" else "gated cell"
-    message = f"takes the {network}'s state beyond float64 at step {error.step}: lower it, or T"
+    whose = f"B's {network}'s" if of_b else f"the {network}'s"
+    message = f"takes {whose} state beyond float64 at step {error.step}: lower it, or T"
     # One's own text or numbers keep their length; then the knob goes back to its default.
-    mended = {key: default(key)} if "T" in experiment.unused() else {"T": max(1, error.step - 1)}
+    if "T" not in experiment.unused():
+        first = first.model_copy(update={"T": max(1, error.step - 1)})
+    elif of_b:
+        focus = focus.model_copy(update={named: default(key)})
+    else:
+        first = first.model_copy(update={key: default(key)})
     return Problem(
         HTTPStatus.UNPROCESSABLE_ENTITY,
-        "The states of this experiment leave float64",
-        f"{key}={value} {message}.",
-        [WrongKey(key, value, message)],
-        write(experiment.model_copy(update=mended), view),
+        f"The states of {'the second' if of_b else 'this'} experiment leave float64",
+        f"{named}={value} {message}.",
+        [WrongKey(named, value, message)],
+        write(first, focus, view),
     )
 
 
@@ -97,7 +115,7 @@ class Compute:
         """Start the workers and let each draw once, so that the first visitor need not wait."""
         self.pool = new_pool(self.workers)
         first = (
-            self.run(answers.answers, "highway", FIRST, Experiment(), View())
+            self.run(answers.answers, "highway", FIRST, Asked(Experiment()))
             for _ in range(self.workers)
         )
         await asyncio.gather(*first)
@@ -110,45 +128,36 @@ class Compute:
             self.pool.shutdown(wait=True, cancel_futures=True)
 
     async def answer(
-        self, lens: str, form: str, experiment: Experiment, view: View, also: Sequence[str] = ()
+        self, lens: str, form: str, asked: Asked, also: Sequence[str] = ()
     ) -> Finished:
         """One form of a lens's answer; `also` names forms worth keeping from the same computation.
 
         Raises:
             Problem: the experiment costs too much or its states leave float64.
         """
-        admit(experiment, view)
-        place = (lens, write(experiment, view), form)
+        admit(asked, lens)
+        place = (lens, write(*asked), form)
         if place in self.kept:
             return Finished(self.kept[place], Timing(0.0, 0.0), 0.0)
-        forms = (form, *also)
-        return await self.finish(
-            place, experiment, view, answers.answers, lens, forms, experiment, view
-        )
+        return await self.finish(place, asked, answers.answers, lens, (form, *also), asked)
 
-    async def tensors(self, experiment: Experiment) -> Finished:
+    async def tensors(self, asked: Asked) -> Finished:
         """The experiment's weights and inputs as safetensors."""
-        view = View()
-        admit(experiment, view)
-        place = ("weights", write(experiment), "safetensors")
+        admit(asked)
+        place = ("weights", write(asked.experiment), "safetensors")
         if place in self.kept:
             return Finished(self.kept[place], Timing(0.0, 0.0), 0.0)
-        return await self.finish(place, experiment, view, answers.tensors, experiment)
+        return await self.finish(place, asked, answers.tensors, asked.experiment)
 
     async def finish(
-        self,
-        place: Place,
-        experiment: Experiment,
-        view: View,
-        work: Callable[..., Answers],
-        *arguments: object,
+        self, place: Place, asked: Asked, work: Callable[..., Answers], *arguments: object
     ) -> Finished:
         """Work done by a worker, its answers kept beside `place`; the one of `place`."""
         start = perf_counter()
         try:
             bodies, timing = await self.run(work, *arguments)
         except LeftFloat64 as error:
-            raise left_float64(error, experiment, view) from error
+            raise left_float64(error, asked) from error
         lens, link, form = place
         for name, body in bodies.items():
             if len(body) < CACHE_BYTES / 4:

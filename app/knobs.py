@@ -1,19 +1,17 @@
 """Every knob of an experiment, declared once.
 
 The validation of links, the page's form, the API's documentation and the canonical link all come
-from the two models here: `Experiment` (what is computed) and `View` (how it is looked at; a view
-key never changes a number).
+from `Experiment` here, and from `Focus` and `View` in `app.view`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, Self, get_args, get_origin
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
-from app.grammar import integer_of, names_of, real_of, series_of
+from app.grammar import integer_of, real_of, series_of
 from lstm_engine.cells import CELLS
 
 LINK_VERSION = 1
@@ -26,7 +24,8 @@ class Control:
 
     The number field beside a slider takes the knob's whole range. `only_with` names the value of
     another knob without which this one decides nothing ("signal=text"); `names` are the choices as
-    one reads them, where that is not how a link writes them.
+    one reads them, where that is not how a link writes them. One that `toggles` is let go when it
+    is picked in a figure again.
     """
 
     group: str
@@ -37,6 +36,7 @@ class Control:
     scale: Literal["linear", "log"] = "linear"
     only_with: str = ""
     names: Mapping[str, str] = field(default_factory=dict)
+    toggles: bool = False
 
 
 Integer = Annotated[int, BeforeValidator(integer_of)]
@@ -48,7 +48,7 @@ Gain = Annotated[Finite, Field(ge=0, le=10)]
 def off_or_long(chrono: int) -> int:
     """A T_max that leaves room between its ends: log U(1, T_max − 1) needs at least 3."""
     if chrono in (1, 2):
-        raise wrong("chrono", f"must be {ALLOWED_IN_WORDS['chrono']}")
+        raise ValueError("too short")
     return chrono
 
 
@@ -196,64 +196,21 @@ class Experiment(BaseModel):
 
     def unused(self) -> dict[str, Any]:
         """Keys that decide nothing here, with the value in force in their place."""
-        values = {key: default(key) for key in without_effect(self.cell)}
+        fields = type(self).model_fields
+        values = {key: fields[key].default for key in without_effect(self.cell)}
         if self.signal == "text":
             values["T"] = len(self.text)
         else:
-            values["text"] = default("text")
+            values["text"] = fields["text"].default
         if self.signal == "series":
             values |= {"T": len(self.series), "D": 1}
         else:
-            values["series"] = default("series")
+            values["series"] = fields["series"].default
         return values
 
     def in_force(self) -> Self:
         """This experiment with every unused key at the value that is in force."""
         return self.model_copy(update=self.unused())
-
-
-class View(BaseModel):
-    """How an experiment is looked at. No key here changes a number."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    unit: Annotated[
-        Integer | None,
-        Field(ge=0, le=255, description="the unit whose own curves are drawn"),
-        Control("View", "Pinned unit"),
-    ] = None
-    step: Annotated[
-        Integer | None,
-        Field(ge=0, le=20000, description="the step that is marked in every panel"),
-        Control("View", "Marked step"),
-    ] = None
-    order: Annotated[
-        Literal["index", "survival"],
-        Field(description="units in the order of their index, or of what survives"),
-        Control("View", "Units ordered by"),
-    ] = "index"
-    lag: Annotated[
-        Literal["linear", "log"],
-        Field(description="the time axis: steps, or the lag back from the end on a log scale"),
-        Control("View", "Time axis"),
-    ] = "linear"
-    floor: Annotated[
-        Literal["-12", "-30", "-300"],
-        Field(description="where the colour scale ends, as a power of ten"),
-        Control("View", "Darkest colour"),
-    ] = "-12"
-    hide: Annotated[
-        tuple[str, ...],
-        BeforeValidator(names_of),
-        Field(description="controls that the page leaves out, for teaching"),
-    ] = ()
-
-    @model_validator(mode="after")
-    def hides_what_exists(self) -> Self:
-        """Refuse to hide what the page does not have."""
-        if not set(self.hide) <= set(HIDEABLE):
-            raise wrong("hide", f"must be {ALLOWED_IN_WORDS['hide']}")
-        return self
 
 
 def without_effect(cell_name: str) -> tuple[str, ...]:
@@ -264,83 +221,6 @@ def without_effect(cell_name: str) -> tuple[str, ...]:
     return tuple(key for key, does in counts.items() if not does)
 
 
-def words(key: str, cell_name: str) -> tuple[str, str]:
-    """A control's label and meaning; a bias's are those of the gate that it moves in this cell."""
-    declared, cell = control(key), CELLS[cell_name]
-    assert declared is not None
-    if key in without_effect(cell_name):
-        return (declared.label, f"without effect in the {cell.TITLE}")
-    gate = cell.GATES.get(GATE_OF.get(key, ""))
-    if gate is None or gate == CELLS[default("cell")].GATES[GATE_OF[key]]:
-        return (declared.label, FIELDS[key].description or "")
-    name, _, does = gate.partition(", ")
-    meaning = f"added to the {name}'s bias" + (f": {does}" if does else "")
-    return (f"{name[0].upper()}{name[1:]} {key}", meaning)
-
-
 def wrong(key: str, message: str) -> PydanticCustomError:
     """An error of knobs that do not fit together, laid at one key's door."""
     return PydanticCustomError("knob", "{message}", {"key": key, "message": message})
-
-
-def default(key: str) -> Any:
-    """The default of a knob or view key."""
-    return FIELDS[key].default
-
-
-def control(key: str) -> Control | None:
-    """How the page offers a key; None for keys without a control of their own."""
-    return next((m for m in FIELDS[key].metadata if isinstance(m, Control)), None)
-
-
-def bounds(key: str) -> tuple[float, float] | None:
-    """The least and the greatest value of a number key (of characters, of numbers: see `kind`)."""
-    found: dict[str, float] = {}
-    for mark in FIELDS[key].metadata:
-        for name in ("ge", "le", "min_length", "max_length"):
-            if (value := getattr(mark, name, None)) is not None:
-                found[name] = value
-    low, high = found.get("ge", found.get("min_length")), found.get("le", found.get("max_length"))
-    return None if low is None or high is None else (low, high)
-
-
-def kind(key: str) -> Literal["integer", "real", "choice", "text", "numbers", "names"]:
-    """What sort of value a key takes."""
-    annotation = FIELDS[key].annotation
-    if get_origin(annotation) is Literal:
-        return "choice"
-    if get_origin(annotation) is tuple:
-        return "names" if str in get_args(annotation) else "numbers"
-    if annotation is str:
-        return "text"
-    return "real" if annotation is float else "integer"
-
-
-def choices(key: str) -> tuple[str, ...]:
-    """The names a choice key takes."""
-    return get_args(FIELDS[key].annotation)
-
-
-def allowed(key: str) -> str:
-    """What a key takes, in words."""
-    if key in ALLOWED_IN_WORDS:
-        return ALLOWED_IN_WORDS[key]
-    if kind(key) == "choice":
-        return "one of " + ", ".join(choices(key))
-    span = bounds(key)
-    assert span is not None
-    low, high = span
-    if kind(key) == "text":
-        return f"text of {low} to {high} characters"
-    if kind(key) == "numbers":
-        return f"{low} to {high} finite numbers with commas between them"
-    return f"a {'whole ' if kind(key) == 'integer' else ''}number from {low} to {high}"
-
-
-FIELDS: dict[str, FieldInfo] = {**Experiment.model_fields, **View.model_fields}
-HIDEABLE = (*(key for key in FIELDS if control(key)), "presets", "reading")
-ALLOWED_IN_WORDS = {
-    "v": f"{LINK_VERSION}, the only link version there is",
-    "chrono": "0 (off) or a whole number from 3 to 100000",
-    "hide": "names of controls with commas between them, out of " + ", ".join(HIDEABLE),
-}

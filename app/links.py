@@ -2,7 +2,7 @@
 
 from collections import Counter
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, unquote_to_bytes
 
 from pydantic import BaseModel, ValidationError
@@ -10,13 +10,23 @@ from pydantic import BaseModel, ValidationError
 from app.budget import affordable
 from app.errors import Problem, WrongKey, shown
 from app.grammar import REAL
-from app.knobs import FIELDS, LINK_VERSION, Experiment, View, allowed, bounds, kind
+from app.keys import FIELDS, allowed, bounds, kind
+from app.knobs import LINK_VERSION, Experiment
+from app.view import Focus, View
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def read(query: bytes, *, with_view: bool) -> tuple[Experiment, View]:
-    """The experiment and the view that a query string names, unused keys at their value in force.
+class Asked(NamedTuple):
+    """All that a link says: the experiment, where to look closely, how to show it."""
+
+    experiment: Experiment
+    focus: Focus = Focus()
+    view: View = View()
+
+
+def read(query: bytes, *, with_view: bool) -> Asked:
+    """What a query string asks for, unused knobs at their value in force.
 
     A page reads its view keys too (`with_view`); elsewhere they are ignored, whatever they say.
 
@@ -40,33 +50,28 @@ def read(query: bytes, *, with_view: bool) -> tuple[Experiment, View]:
         if key not in FIELDS
     ]
     single = {key: value for key, value in written.items() if times[key] == 1 and key in FIELDS}
-    experiment, experiment_errors = validated(Experiment, single)
-    view, view_errors = validated(View, single)
-    errors += experiment_errors + view_errors
-    if errors or experiment is None or view is None:
-        bad = {error.key for error in errors}
+    asked, wrong = validated(single)
+    errors += wrong
+    if errors or asked is None:
         raise Problem(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             "This link does not name an experiment",
             "; ".join(f"{error.key}={error.value} {error.message}" for error in errors) + ".",
             errors,
-            nearest(single, bad),
+            nearest(single, {error.key for error in errors}),
         )
-    return experiment.in_force(), view
+    return asked
 
 
-def write(experiment: Experiment, view: View | None = None) -> str:
+def write(experiment: Experiment, *others: Focus | View) -> str:
     """The canonical query string: v first, then what differs from the defaults, in order."""
     unused = experiment.unused()
     parts = [
         f"{key}={written(value)}"
-        for key, value in experiment
-        if key not in unused and value != Experiment.model_fields[key].default
-    ]
-    parts += [
-        f"{key}={written(value)}"
-        for key, value in (view or View())
-        if value != View.model_fields[key].default
+        for model in (experiment, *others)
+        for key, value in model
+        if not (model is experiment and key in unused)
+        and value != type(model).model_fields[key].default
     ]
     return "&".join([f"v={LINK_VERSION}", *parts]) if parts else ""
 
@@ -105,7 +110,33 @@ def decoded(query: bytes) -> tuple[list[tuple[str, str]], list[WrongKey]]:
     return pairs, errors
 
 
-def validated(model: type[Model], pairs: dict[str, str]) -> tuple[Model | None, list[WrongKey]]:
+def validated(pairs: dict[str, str]) -> tuple[Asked | None, list[WrongKey]]:
+    """What the keys of `pairs` ask for, or what is wrong with them, key by key."""
+    found, wrong = zip(*(of_model(m, pairs) for m in (Experiment, Focus, View)), strict=True)
+    errors = [error for errors in wrong for error in errors]
+    experiment, focus, view = found
+    if errors or experiment is None:
+        return None, errors
+    asked = Asked(experiment.in_force(), focus, view)
+    errors = misfits(asked, pairs)
+    return (None, errors) if errors else (asked, [])
+
+
+def misfits(asked: Asked, pairs: dict[str, str]) -> list[WrongKey]:
+    """What a second experiment cannot have beside the first one's knobs."""
+    try:
+        asked.focus.second(asked.experiment)
+    except ValidationError as refused:
+        return [
+            WrongKey(
+                "vs_signal", shown(pairs["vs_signal"]), f"does not fit: D {error['ctx']['message']}"
+            )
+            for error in refused.errors()
+        ]
+    return []
+
+
+def of_model(model: type[Model], pairs: dict[str, str]) -> tuple[Model | None, list[WrongKey]]:
     """The model its keys of `pairs` name, or what is wrong with them, key by key."""
     mine = {key: value for key, value in pairs.items() if key in model.model_fields}
     try:
@@ -133,12 +164,11 @@ def nearest(pairs: dict[str, str], bad: set[str]) -> str:
         if key in bad and (near := clamp(key, value)) is not None
     }
     for candidate in (kept | clamped, kept):
-        experiment, experiment_errors = validated(Experiment, candidate)
-        view, view_errors = validated(View, candidate)
-        if experiment is not None and view is not None:
-            return write(affordable(experiment.in_force()), view)
+        asked, errors = validated(candidate)
+        if asked is not None:
+            return write(affordable(asked.experiment), asked.focus, asked.view)
         # What only shows once the rest is right (two knobs that do not fit) is dropped in turn.
-        still_bad = {error.key for error in experiment_errors + view_errors}
+        still_bad = {error.key for error in errors}
         remaining = {key: value for key, value in candidate.items() if key not in still_bad}
         if remaining != candidate:
             return nearest(remaining, set())
@@ -152,3 +182,13 @@ def clamp(key: str, value: str) -> str | None:
         return None
     number = min(max(float(value), span[0]), span[1])
     return plain(round(number) if kind(key) == "integer" else float(number))
+
+
+def path_of(lens: str) -> str:
+    """The path of a lens's page: the highway is the front page."""
+    return "/" if lens == "highway" else f"/{lens}"
+
+
+def address(path: str, query: str) -> str:
+    """A path with its query, where there is one."""
+    return f"{path}?{query}" if query else path

@@ -27,6 +27,9 @@ CONTENT_POLICY = (
     "style-src-attr 'unsafe-inline'; img-src 'self' data: blob:; base-uri 'none'; "
     "form-action 'self'; object-src 'none'; frame-ancestors 'none'"
 )
+# Only what is made for it may stand in somebody's frame.
+FRAMEABLE = "/embed/"
+FRAME_POLICY = CONTENT_POLICY.replace("frame-ancestors 'none'", "frame-ancestors *")
 SECURITY_HEADERS = {
     "Content-Security-Policy": CONTENT_POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -73,7 +76,10 @@ class Door:
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(SECURITY_HEADERS)
+                headers = MutableHeaders(scope=message)
+                headers.update(SECURITY_HEADERS)
+                if scope["path"].startswith(FRAMEABLE):
+                    headers["Content-Security-Policy"] = FRAME_POLICY
             elif head and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
             await send(message)

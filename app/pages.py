@@ -1,52 +1,38 @@
 """The pages a person opens, and the files they are made of."""
 
 import gzip
-import re
+from collections.abc import Awaitable, Callable, Container
 from http import HTTPStatus
 from typing import Any
 
 import orjson
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
+from pydantic import BaseModel
 
-from app.api import compute_of
-from app.assets import ENCODINGS, PLOTLY, TOP, assets, version
-from app.drawing.figure import PLAIN, RAISED
+from app.api import compute_of, here
+from app.assets import ENCODINGS, PLOTLY, assets, version
 from app.errors import Problem
+from app.export import frame
 from app.headers import accepts, etag, has_already, server_timing
-from app.knobs import (
-    FIELDS,
-    GATE_OF,
-    Control,
-    Experiment,
-    View,
-    allowed,
-    bounds,
-    choices,
-    control,
-    default,
-    kind,
-    without_effect,
-)
+from app.keys import FIELDS, allowed, bounds, choices, control, default, kind
+from app.knobs import GATE_OF, Control, Experiment, without_effect
 from app.lenses import LENSES
-from app.links import plain, read, write
-from app.state import PRESETS, address, state
+from app.links import Asked, address, path_of, plain, read, write
+from app.presets import PRESETS
+from app.state import state
+from app.templating import linker, templates
+from app.view import Focus, View
 from lstm_engine import CELLS
+
+Shown = tuple[str, Control, str]
 
 HOW_A_PAGE_IS_KEPT = "no-cache"
 FOR_EVER = "public, max-age=31536000, immutable"
-PAGE_PATHS = ("/", "/api")
+PAGE_PATHS = {"/api", *(path_of(lens) for lens in LENSES), *(f"/embed/{lens}" for lens in LENSES)}
 
 router = APIRouter(include_in_schema=False)
-templates = Environment(
-    loader=FileSystemLoader(TOP / "templates"),
-    autoescape=select_autoescape(),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
 
 
 def static(name: str) -> str:
@@ -54,17 +40,6 @@ def static(name: str) -> str:
     return f"/static/{version(name)}/{name}"
 
 
-def raised(text: str) -> Markup:
-    """Text with its exponents as the page sets them: superscript glyphs come from fonts that
-    do not match each other."""
-    pieces = re.split(f"([{RAISED}]+)", text)
-    return Markup("").join(
-        Markup("<sup>{}</sup>").format(piece.translate(PLAIN).replace("-", "−")) if n % 2 else piece
-        for n, piece in enumerate(pieces)
-    )
-
-
-templates.filters["raised"] = raised
 templates.globals.update(
     static=static,
     PLOTLY=PLOTLY,
@@ -76,67 +51,85 @@ templates.globals.update(
     without_effect=without_effect,
     plain=plain,
     default=default,
+    LENSES=LENSES,
+    path_of=path_of,
+    frame=frame,
 )
 
 
-def groups(model: type[Experiment] | type[View]) -> dict[str, list[tuple[str, Control, str]]]:
+def groups(model: type[BaseModel], keys: Container[str] = FIELDS) -> dict[str, list[Shown]]:
     """The controls of a model by group, the gate biases first: key, control, meaning."""
-    found: dict[str, list[tuple[str, Control, str]]] = {}
-    if model is Experiment:
-        found["Gate biases"] = []
+    found: dict[str, list[Shown]] = {"Gate biases": []} if model is Experiment else {}
     for key, field in model.model_fields.items():
-        if shown := control(key):
+        if (shown := control(key)) and key in keys:
             found.setdefault(shown.group, []).append((key, shown, field.description or ""))
     return found
 
 
-@router.get("/")
-async def highway(request: Request) -> Response:
-    """The highway lens."""
-    experiment, view = read(request.scope["query_string"], with_view=True)
-    query = write(experiment, view)
+def canonical(request: Request, path: str) -> Asked | Response:
+    """What a page's link asks for, or the way to its canonical form."""
+    asked = read(request.scope["query_string"], with_view=True)
+    query = write(*asked)
     if request.scope["query_string"] != query.encode():
-        return RedirectResponse(address("/", query), HTTPStatus.PERMANENT_REDIRECT)
-    finished = await compute_of(request).answer(
-        "highway", "reading", experiment, view, also=("wide", "plot")
-    )
-    headers = {"Server-Timing": server_timing(finished)}
-    return page(
-        request,
-        "highway.html",
-        {
-            "state": state(experiment, view),
-            "reading": orjson.loads(finished.body),
+        return RedirectResponse(address(path, query), HTTPStatus.PERMANENT_REDIRECT)
+    return asked
+
+
+def lens_page(lens: str, path: str, template: str) -> Callable[[Request], Awaitable[Response]]:
+    """A page that shows an experiment through one lens."""
+
+    async def endpoint(request: Request) -> Response:
+        asked = canonical(request, path)
+        if isinstance(asked, Response):
+            return asked
+        finished = await compute_of(request).answer(lens, "words", asked, also=("wide", "plot"))
+        module, spoken = LENSES[lens], orjson.loads(finished.body)
+        keys = module.KEYS
+        context = {
+            "lens": lens,
+            "module": module,
+            "state": state(lens, asked),
+            "headline": spoken["headline"],
+            "parts": {name: Markup(html) for name, html in spoken["parts"].items()},
             "groups": groups(Experiment),
-            "view_groups": groups(View),
+            "own_groups": groups(Focus, keys) | groups(View, keys),
+            "travelling": [
+                key
+                for model in (Focus, View)
+                for key in model.model_fields
+                if control(key) and key not in keys
+            ],
             "presets": PRESETS,
-            "hidden": view.hide,
-            "sheets": LENSES["highway"].SHEETS,
-            "here": str(request.base_url).rstrip("/"),
-        },
-        headers,
-    )
+            "hidden": asked.view.hide,
+            "here": here(request),
+            "link": linker(lens, asked),
+        }
+        return page(request, template, context, {"Server-Timing": server_timing(finished)})
+
+    return endpoint
+
+
+for lens in LENSES:
+    for path, template in ((path_of(lens), f"{lens}.html"), (f"/embed/{lens}", "embed.html")):
+        router.add_api_route(path, lens_page(lens, path, template))
 
 
 @router.get("/api")
 async def api_page(request: Request) -> Response:
     """What a program can ask."""
-    experiment, view = read(request.scope["query_string"], with_view=True)
-    query = write(experiment, view)
-    if request.scope["query_string"] != query.encode():
-        return RedirectResponse(address("/api", query), HTTPStatus.PERMANENT_REDIRECT)
+    asked = canonical(request, "/api")
+    if isinstance(asked, Response):
+        return asked
     context = {
-        "state": state(experiment, view),
+        "state": state("highway", asked),
         "fields": FIELDS,
+        "experiment_keys": Experiment.model_fields,
+        "focus_keys": Focus.model_fields,
         "view_keys": View.model_fields,
-        "lenses": LENSES,
         "cells": CELLS,
-        "with_cell": {
-            name: address("/", write(experiment.model_copy(update={"cell": name}), view))
-            for name in CELLS
-        },
+        "link": linker("highway", asked),
         "bias_keys": {gate: key for key, gate in GATE_OF.items()},
-        "here": str(request.base_url).rstrip("/"),
+        "here": here(request),
     }
     return page(request, "api.html", context)
 

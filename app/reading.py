@@ -1,12 +1,13 @@
 """The reading: what a figure shows, in a sentence a teacher would say, and its numbers as facts."""
 
 import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from app.drawing.figure import ten_to
-from lstm_engine import Cell, draw_cell
+from lstm_engine import Cell, chaos, draw_cell
 from lstm_engine.gates import log10_sigmoid
 
 
@@ -40,6 +41,12 @@ def told(fact: Fact) -> str:
     if value and not 1e-3 <= abs(value) < 1e5:
         return ("−" if value < 0 else "") + mantissa(math.log10(abs(value)))
     return (f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.4g}").replace("-", "−")
+
+
+def number(value: float) -> str:
+    """A plain number within a sentence: two digits, three from 100 on."""
+    short = float(f"{value:.{2 if abs(value) < 100 else 3}g}")
+    return f"{short:,.0f}" if 1e3 <= short < 1e6 else told(Fact("", short, ""))
 
 
 def unit_told(fact: Fact) -> str:
@@ -123,6 +130,24 @@ def mantissa(log10: float) -> str:
     if digits == "10.0":
         digits, power = "1.0", power + 1
     return f"{digits}\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}{ten_to(power)}"
+
+
+def chaotic(amplification: Mapping[str, float], T: int, where: str = "") -> Iterator[str]:
+    """What to beware of in a chaotic run, for each network that is: see `lstm_engine.chaos`.
+
+    Args:
+        amplification: log10 of how much a change of its weights grows, by the network's name.
+        T: steps.
+        where: the experiment of two that is meant.
+    """
+    for network, log10 in amplification.items():
+        if chaos.is_chaotic(log10, T):
+            subject = f"In {where} the {network} is" if where else f"The {network} is"
+            yield (
+                f"{subject} chaotic{'' if where else ' here'}: a change of its weights grows about "
+                f"{kept(log10)} times in its states, rounding errors too, so the same link may "
+                "give other digits on another machine."
+            )
 
 
 def powers_of_ten(decades: float) -> str:

@@ -1,8 +1,8 @@
 """How quickly the page follows a hand, in headless Chromium: `python -m bench.page`.
 
 A drag step is the time from an input event of the forget-bias slider to the frame after the one
-that shows the new figure. Every step asks for a position that was not asked for before. Printed,
-never asserted.
+that shows the new figure; a switch of lens, from the click to the frame after the new picture.
+Every step asks for what was not asked for before. Printed, never asserted.
 """
 
 import argparse
@@ -11,6 +11,8 @@ from statistics import median, quantiles
 
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
+from app.lenses import LENSES
+from app.links import path_of
 from bench.service import serving
 
 # A browser that talks to nobody but the page's server.
@@ -37,12 +39,19 @@ const first = (event, of) => new Promise((yes) => {
   document.addEventListener(event, async ({ target }) => {
     if (!target.matches?.(of)) return;
     await shown();
-    yes(performance.now());
+    yes(performance.timeOrigin + performance.now());
   }, true);
 });
-window.sight = Promise.all([first("load", ".figure img"), first("drawn", ".figure")]);
+window.picture = first("load", "main img");
+window.plot = first("drawn", ".figure");
+// The plot waits for a hand.
+addEventListener("load", () => dispatchEvent(new Event("pointermove")));
 """
 )
+LEAVE = """(link) => {
+  location.assign(link);
+  return performance.timeOrigin + performance.now();
+}"""
 
 DRAG_STEPS = (
     "async (positions) => {"
@@ -85,28 +94,59 @@ def tell_first_sight(browser: Browser, address: str, visits: int) -> None:
         page = browser.new_page(viewport=WIDE)
         page.add_init_script(FIRST_SIGHT)
         page.goto(address)
-        sights.append(page.evaluate("sight"))
+        start = page.evaluate("performance.timeOrigin")
+        sights.append([page.evaluate(sight) - start for sight in ("picture", "plot")])
         page.close()
     picture, plot = map(median, zip(*sights, strict=True))
     print(f"first visit, empty cache, {visits} times, medians after the click on the link:")
     print(f"  picture shown {picture:.0f} ms, plot drawn {plot:.0f} ms")
 
 
-def tell_drag(browser: Browser, address: str, drags: int) -> None:
-    """Drag steps at defaults, each after the one before it is finished."""
-    page = browser.new_page(viewport=WIDE)
-    page.add_init_script(FIRST_SIGHT)
-    page.goto(address)
-    page.evaluate("sight")
+def tell_drags(browser: Browser, address: str, drags: int) -> None:
+    """Drag steps at defaults in every lens, each after the one before it is finished."""
+    print(f"a drag step of the forget bias at defaults, {drags} of them, input to pixels, median,")
+    print("(9 of 10 within), and of it until the answer came and what the server took:")
     # Prime to 201, so no position comes twice; the slider's own default (110) is left out.
-    positions = [(7 * n + 4) % 201 for n in range(drags + 3)]
-    steps = page.evaluate(DRAG_STEPS, [place for place in positions if place != 110])[3:]
+    positions = [place for n in range(drags + 3) if (place := (7 * n + 4) % 201) != 110]
+    for lens in LENSES:
+        page = browser.new_page(viewport=WIDE)
+        page.add_init_script(FIRST_SIGHT)
+        page.goto(address + path_of(lens))
+        if page.locator("[data-for=b_f]").count():
+            page.evaluate("plot")
+            tell_drag(lens, page.evaluate(DRAG_STEPS, positions)[3:])
+        page.close()
+
+
+def tell_drag(lens: str, steps: list[dict[str, float]]) -> None:
+    """One line about the drag steps in one lens."""
     whole, answer, server = (
         [step[name] for step in steps] for name in ("whole", "answer", "server")
     )
-    print(f"a drag step of the forget bias at defaults, {len(steps)} of them, input to pixels:")
-    print(f"  median {median(whole):.0f} ms, 90% within {quantiles(whole, n=10)[-1]:.0f} ms")
-    print(f"  until the answer {median(answer):.0f} ms, of it the server {median(server):.0f} ms")
+    print(
+        f"  {lens:9} {median(whole):4.0f} ms ({quantiles(whole, n=10)[-1]:.0f}), "
+        f"answer {median(answer):.0f}, server {median(server):.0f}"
+    )
+
+
+def tell_switches(browser: Browser, address: str, sizes: str, times: int) -> None:
+    """From the click on another lens to its picture; nothing of it was asked for before."""
+    print(
+        f"from one lens to another, {sizes or 'defaults'}, {times} times, click to pixels, median:"
+    )
+    page = browser.new_page(viewport=WIDE)
+    page.add_init_script(FIRST_SIGHT)
+    for lens in LENSES:
+        page.goto(f"{address}{path_of(lens)}?v=1&T=2")  # its files are in the cache from now on
+        page.evaluate("picture")
+        took = []
+        for seed in range(times):
+            page.goto(f"{address}/api?v=1{sizes}&seed={seed + 1}")
+            start = page.evaluate(LEAVE, f"{path_of(lens)}?v=1{sizes}&seed={seed + 1}")
+            page.wait_for_url(lambda url, lens=lens: "/api" not in url)
+            took.append(page.evaluate("picture") - start)
+        print(f"  {lens:9} {median(took):5.0f} ms")
+    page.close()
 
 
 def main() -> None:
@@ -116,7 +156,10 @@ def main() -> None:
     with serving() as address, sync_playwright() as playwright:
         browser = launch(playwright)
         tell_first_sight(browser, address, 3 if quick else 7)
-        tell_drag(browser, address, 30)
+        tell_drags(browser, address, 10 if quick else 30)
+        tell_switches(browser, address, "", 5 if quick else 15)
+        for sizes in ("&T=1000&H=128", "&T=1000&H=256"):
+            tell_switches(browser, address, sizes, 1 if quick else 3)
         browser.close()
 
 

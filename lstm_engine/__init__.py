@@ -14,6 +14,8 @@ no global random state. A tour with examples: `docs/library.md`. What the number
 """
 
 from lstm_engine import chaos, gates, horizon
+from lstm_engine.between import Entries, jacobian_between
+from lstm_engine.blocks import CellBlocks, cell_blocks
 from lstm_engine.bounds import (
     largest_singular_value,
     log10_spectral_norms,
@@ -28,11 +30,13 @@ from lstm_engine.cells.rnn import Rnn
 from lstm_engine.check import Check, Estimate, check_states, check_weights
 from lstm_engine.clip import clip_by_norm, clip_by_value, clip_coefficient
 from lstm_engine.cost import peak_bytes
+from lstm_engine.directions import log10_directions
 from lstm_engine.errors import LeftFloat64
 from lstm_engine.from_to import CellFromTo, RnnFromTo, cell_from_to, rnn_from_to, steps_walked
 from lstm_engine.one_step import jacobian, pull_back, recurrence
 from lstm_engine.signals import SIGNALS, draw_inputs
 from lstm_engine.spectrum import log10_singular_values, lyapunov_exponents, step_eigenvalues
+from lstm_engine.stretches import NearTheEnds, direct_between, exact_between
 from lstm_engine.survival import CellSurvival, RnnSurvival, cell_survival, rnn_survival
 from lstm_engine.weights import Weights, batch, draw_cell, draw_rnn
 
@@ -40,13 +44,16 @@ __all__ = [
     "CELLS",
     "SIGNALS",
     "Cell",
+    "CellBlocks",
     "CellFromTo",
     "CellSurvival",
     "Check",
+    "Entries",
     "Estimate",
     "GateGradient",
     "Gradients",
     "LeftFloat64",
+    "NearTheEnds",
     "Rnn",
     "RnnFromTo",
     "RnnSurvival",
@@ -54,6 +61,7 @@ __all__ = [
     "Weights",
     "batch",
     "bptt",
+    "cell_blocks",
     "cell_from_to",
     "cell_survival",
     "chaos",
@@ -62,14 +70,18 @@ __all__ = [
     "clip_by_norm",
     "clip_by_value",
     "clip_coefficient",
+    "direct_between",
     "draw_cell",
     "draw_inputs",
     "draw_rnn",
+    "exact_between",
     "gates",
     "horizon",
     "jacobian",
+    "jacobian_between",
     "largest_singular_value",
     "linear_loss",
+    "log10_directions",
     "log10_singular_values",
     "log10_spectral_norms",
     "lstm",

@@ -11,19 +11,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from lstm_engine import scaled
 from lstm_engine.cell import Cell
 from lstm_engine.cells.rnn import Rnn
+from lstm_engine.directions import log10_directions
 from lstm_engine.gates import Array
-from lstm_engine.one_step import recurrence
-from lstm_engine.scaled import LOG10_2, Scaled
-from lstm_engine.survival import checked
 from lstm_engine.weights import Weights
 
 STEEPEST = {"tanh": 1.0, "relu": 1.0, "identity": 1.0, "logistic": 0.25}  # γ = max |φ'|
-MOST_NORMS = 100
 Verdict = Literal["vanishes", "inconclusive", "may explode"]
-BLOCK = 32  # steps whose matrices are made together
 AT_ONE = 1e-12  # an orthogonal W_hh has σ₁ = 1 but for rounding
 
 
@@ -90,15 +85,13 @@ def verdict(rnn: Rnn, weights: Weights) -> Verdict:
 def log10_spectral_norms(cell: Cell, states: Any, weights: Weights, steps: Iterable[int]) -> Array:
     """log10 of ‖∂c_T/∂c_t‖₂ along every path, the most that any direction keeps; of an RNN, of h.
 
-        E_t = dc_t + dh_t⊙r_t      dc_{t−1} = E_t⊙carry_t      dh_{t−1} = E_t K_t + dh_t V_t
-
-    with an exponent for every unit, so that one that comes back from far below is not lost.
+    The first column of `lstm_engine.directions.log10_directions`, right at any size.
 
     Args:
         cell: the cell's module, or an `Rnn`.
         states: of `cell.forward`, one experiment's.
         weights: the same as in `cell.forward`.
-        steps: increasing, within 0 … T, at most `MOST_NORMS`: they cost more than all else.
+        steps: increasing, within 0 … T, at most `MOST_STEPS` of `lstm_engine.directions`.
 
     Returns:
         (N,), log10, no unit; −inf is a true zero. Costs `4 H³` flops a step, and about `3 H³` for
@@ -107,32 +100,4 @@ def log10_spectral_norms(cell: Cell, states: Any, weights: Weights, steps: Itera
     Raises:
         ValueError: where there are too many steps, or they do not increase within 0 … T.
     """
-    T, H = states.h.shape[-2] - 1, states.h.shape[-1]
-    at = checked(steps, T)
-    if len(at) > MOST_NORMS:
-        raise ValueError(f"{len(at)} steps were asked for: allowed are {MOST_NORMS}")
-    asked = {int(t): n for n, t in enumerate(at)}
-    norms = np.zeros(len(at))
-    one = np.zeros(H)
-    dc, dh = scaled.diagonal(one, one + 1.0), scaled.diagonal(one - np.inf, one)
-    for last in range(T, min(asked, default=T), -BLOCK):
-        first = max(1, last - BLOCK + 1)
-        slopes = cell.slopes(states, weights, first, last)
-        K, V = recurrence(slopes, weights)
-        for k in range(last - first, -1, -1):
-            E = scaled.add(dc, scaled.units_times(dh, slopes.read_out[k + 1]))
-            dc = scaled.units_times(E, slopes.carry[k])
-            dh = scaled.add(scaled.times(E, K[k]), scaled.times(dh, V[k]))
-            if first + k - 1 in asked:
-                E = scaled.add(dc, scaled.units_times(dh, slopes.read_out[k]))
-                norms[asked[first + k - 1]] = _log10_spectral_norm(E)
-    return norms
-
-
-def _log10_spectral_norm(matrix: Scaled) -> float:
-    mantissa, exponent = scaled.level(*matrix)
-    largest = exponent.max()
-    if not mantissa.any():
-        return -np.inf
-    flat = np.ldexp(mantissa, np.maximum(exponent - largest, -2000).astype(np.int32)[:, None])
-    return float(np.log10(np.linalg.norm(flat, 2)) + largest * LOG10_2)
+    return log10_directions(cell, states, weights, steps)[:, 0]

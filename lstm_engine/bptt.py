@@ -29,11 +29,16 @@ Exponents = NDArray[np.int64]
 
 
 class GateGradient(NamedTuple):
-    """The gradient on both sides of one gate's nonlinearity: `before = after⊙slope`."""
+    """The gradient on both sides of one gate's nonlinearity: `before = after⊙slope`.
+
+    Names in log10 are Euclidean norms over the units and go on below 1e-308: −inf is a zero.
+    """
 
     after: Array  # (…, T, H), ∂L/∂gate; nan where the slope is below 1e-290
     slope: Array  # (…, T, H), ∂gate/∂a
     before: Array  # (…, T, H), ∂L/∂a, through what the gate sees of x_t
+    log10_after: Array  # (…, T); nan where one of the units is nan
+    log10_before: Array  # (…, T)
 
 
 class Vectors(NamedTuple):
@@ -184,7 +189,7 @@ def _gate_gradients(
     dc, dh = (Vectors(v.mantissa[..., 1:, :], v.exponent[..., 1:]) for v in (dc, dh))
     into = list(np.moveaxis(slopes.from_input, -2, 0))
     if isinstance(cell, Rnn):
-        return {"g": GateGradient(dc.value(), into[0], dc.times(into[0]).value())}
+        return {"g": _both_sides(dc, into[0], dc.times(into[0]))}
     backs = [dc] * len(into)
     if slopes.past_cell is not None:
         into, backs = [*into, slopes.past_cell], [*backs, dh]
@@ -195,7 +200,12 @@ def _gate_gradients(
 def _gate_gradient(k: Array, slope: Array, back: Vectors) -> GateGradient:
     """With k the state's slope in the gate's pre-activation, `k/slope` is that in the gate."""
     in_gate = np.divide(k, slope, out=np.full_like(k, np.nan), where=slope >= KNOWN_SLOPE)
-    return GateGradient(back.times(in_gate).value(), slope, back.times(k).value())
+    return _both_sides(back.times(in_gate), slope, back.times(k))
+
+
+def _both_sides(after: Vectors, slope: Array, before: Vectors) -> GateGradient:
+    norms = after.log10_norms(), before.log10_norms()
+    return GateGradient(after.value(), slope, before.value(), *norms)
 
 
 def _gate_slopes(cell: Cell, states: Any) -> list[Array]:

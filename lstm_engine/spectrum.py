@@ -9,9 +9,9 @@ So J is multiplied up as thin factors, in which whole rows are large or small:
 `docs/math.md`, section "Spectra".
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from lstm_engine.one_step import jacobian, recurrence
 from lstm_engine.weights import Weights
 
 BLOCK = 32  # steps whose matrices are made together
+MANY = 512  # steps whose slopes are taken together
 MILD = 2.0**-10  # carry/s below this gets a factor of its own; above it costs three digits
 
 
@@ -82,14 +83,19 @@ def step_eigenvalues(cell: Cell, states: Any, weights: Weights, t: int) -> NDArr
 
 
 def lyapunov_exponents(
-    cell: Cell, states: Any, weights: Weights, leading: int | None = None
+    cell: Cell,
+    states: Any,
+    weights: Weights,
+    leading: int | None = None,
+    first: int = 1,
+    last: int | None = None,
 ) -> tuple[Array, Array]:
     """How fast directions of the full state grow: the mean of ln |R_ii| over the steps.
 
         J_t Q_{t−1} = Q_t R_t          λ_i = 1/T · Σ_t ln |R_t,ii|
 
     The state is c *and* h: with h alone, c held fixed, a long memory is not seen (−2.2 in the place
-    of −0.005).
+    of −0.005). For up to H directions no J is made: they go through weight_hh itself.
 
     Args:
         cell: the cell's module, or an `Rnn`.
@@ -97,23 +103,28 @@ def lyapunov_exponents(
         weights: the same as in `cell.forward`.
         leading: how many of the largest, 1 … n; all n = 2H (or H) by default. The frame Q_0 of all
             is the identity, a smaller one is drawn at random, always the same.
+        first: the first step, 1 … T.
+        last: the last step, first … T; T by default.
 
     Returns:
         The exponents (m,), largest first, in ln a step; −inf where a rank is lost exactly. Then
-        (T, m), what each would be if the run ended after step t: how they settle. Costs at most
-        `20 n²m` flops a step for m of n.
+        (last − first + 1, m), what each would be if the run ended after that step: how they settle.
+        A step costs about `2 H m` flops for each row of weight_hh, and `20 n²m` where m is above H.
 
     Raises:
-        ValueError: where `leading` is not within 1 … n, or there is no step.
+        ValueError: where `leading` is not within 1 … n, or the steps are not within 1 … T.
 
     Source: Benettin et al. 1980; of LSTMs and GRUs: Vogt et al. 2022.
     """
-    T = states.h.shape[-2] - 1
-    _check(states, 1, T)
-    Q = _frame(len(jacobian(cell, states, weights, 1)), leading)
+    last = states.h.shape[-2] - 1 if last is None else last
+    _check(states, first, last)
+    Q = _frame(len(jacobian(cell, states, weights, first)), leading)
     left = np.arange(Q.shape[1])
-    growth = np.full((T, len(left)), -np.inf)
-    for row, step in zip(growth, _steps(cell, states, weights, 1, T), strict=True):
+    growth = np.full((last - first + 1, len(left)), -np.inf)
+    few = leading is not None and leading <= states.h.shape[-1]
+    run = cell, states, weights, first, last
+    steps: Iterator[Sequence[Array | _Through]] = _through(*run) if few else _steps(*run)
+    for row, step in zip(growth, steps, strict=True):
         grown = np.zeros_like(row)
         for matrix in step:
             columns = matrix @ Q
@@ -123,7 +134,7 @@ def lyapunov_exponents(
             with np.errstate(divide="ignore"):
                 grown[left] += np.log(np.abs(np.diagonal(R)))
         row[left] = grown[left]
-    means = np.cumsum(growth, axis=0) / np.arange(1, T + 1)[:, None]
+    means = np.cumsum(growth, axis=0) / np.arange(1, len(growth) + 1)[:, None]
     order = np.argsort(-means[-1], kind="stable")
     return means[-1, order], means[:, order]
 
@@ -136,9 +147,40 @@ def _frame(n: int, leading: int | None) -> Array:
     return np.linalg.qr(np.random.RandomState(0).standard_normal((n, leading)))[0]
 
 
+class _Through(NamedTuple):
+    """A step's Jacobian that is never made: what it multiplies goes through weight_hh."""
+
+    carry: Array  # (H, 1)
+    into_cell: Array  # (G, H, 1)
+    shown: tuple[Array, Array] | None  # read_out and past_cell, (H, 1); None where h is c itself
+    weight_hh: Array
+
+    def __matmul__(self, Q: Array) -> Array:
+        H = len(self.carry)
+        heard = (self.weight_hh @ Q[-H:]).reshape(len(self.weight_hh) // H, H, Q.shape[1])
+        c = self.carry * Q[:H] + (self.into_cell * heard[: len(self.into_cell)]).sum(axis=0)
+        if self.shown is None:
+            return np.asarray(c)
+        read_out, past_cell = self.shown
+        return np.concatenate((c, read_out * c + past_cell * heard[-1]))
+
+
+def _through(
+    cell: Cell, states: Any, weights: Weights, first: int, last: int
+) -> Iterator[Sequence[_Through]]:
+    """The steps' Jacobians, for frames of few directions."""
+    for start in range(first, last + 1, MANY):
+        slopes = cell.slopes(states, weights, start, min(start + MANY - 1, last))
+        for k, carry in enumerate(slopes.carry[..., None]):
+            shown = None
+            if slopes.past_cell is not None:
+                shown = slopes.read_out[k + 1, :, None], slopes.past_cell[k, :, None]
+            yield [_Through(carry, slopes.into_cell[k, ..., None], shown, weights.weight_hh)]
+
+
 def _steps(
     cell: Cell, states: Any, weights: Weights, first: int, last: int
-) -> Iterator[list[Array]]:
+) -> Iterator[Sequence[Array]]:
     """The factors of each step's Jacobian, the one that acts first in front."""
     for start in range(first, last + 1, BLOCK):
         slopes = cell.slopes(states, weights, start, min(start + BLOCK - 1, last))

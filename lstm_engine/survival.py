@@ -69,9 +69,8 @@ def cell_survival(
         return CellSurvival(found.steps, *(array[0] for array in _arrays(found)))
     B, T_and_1, H = states.h.shape
     at = checked(steps, T_and_1 - 1)
-    log10_direct = np.zeros((B, T_and_1, H))
     log10_carry = cell.log10_carry(states, weights)
-    log10_direct[:, -2::-1] = running_sum(log10_carry[:, ::-1])
+    log10_direct = direct_path(log10_carry)
     maps = np.empty((3, B, len(at), H))  # direct, exact, detours
     maps[:2] = log10_direct[:, at]  # where nothing crosses weight_hh the carry is all there is
     maps[2] = -np.inf
@@ -80,11 +79,11 @@ def cell_survival(
         who = slice(None) if recurs.all() else recurs
         carries = log10_carry[who], log10_direct[who]
         walk = CellWalk(cell, *_members(states, weights, recurs), *carries, at)
-        with _near_the_ends():
-            walk.run()
+        with near_the_ends():
+            walk.run(to=_first_of(at))
         maps[1, who], maps[2, who] = walk.exact, walk.detours
     direct_rms, exact_rms, detours_rms = log10_rms(maps)
-    share = _share(direct_rms, detours_rms)
+    share = highway_share(direct_rms, detours_rms)
     direct, exact, detours = maps
     return CellSurvival(at, direct, exact, detours, direct_rms, exact_rms, detours_rms, share)
 
@@ -113,8 +112,8 @@ def rnn_survival(
         log10_exact[alone] = _units_alone(rnn, *_members(states, weights, alone))[:, at]
     if not alone.all():
         walk = RnnWalk(rnn, *_members(states, weights, ~alone), at)
-        with _near_the_ends():
-            walk.run()
+        with near_the_ends():
+            walk.run(to=_first_of(at))
         log10_exact[~alone] = walk.exact
     return RnnSurvival(at, log10_exact, log10_rms(log10_exact))
 
@@ -141,7 +140,15 @@ def log10_rms(log10_norms: Array) -> Array:
         return np.asarray(0.5 * np.log10(mean) + peak[..., 0])
 
 
-def _near_the_ends() -> np.errstate:
+def direct_path(log10_carry: Array) -> Array:
+    """log10 of what the carry alone keeps from each step to the end: (B, T, H) to (B, T+1, H)."""
+    B, T, H = log10_carry.shape
+    log10_direct = np.zeros((B, T + 1, H))
+    log10_direct[:, -2::-1] = running_sum(log10_carry[:, ::-1])
+    return log10_direct
+
+
+def near_the_ends() -> np.errstate:
     """A walk looks itself at what came near the ends of float64; a caller's traps would be late."""
     return np.errstate(over="ignore", invalid="ignore", under="ignore")
 
@@ -178,7 +185,12 @@ def checked(steps: Iterable[int] | None, T: int) -> Steps:
     return at
 
 
-def _share(direct_rms: Array, detours_rms: Array) -> Array:
+def _first_of(at: Steps) -> int:
+    """Where a walk may end: the earliest step that is asked for."""
+    return int(at[0]) if at.size else 0
+
+
+def highway_share(direct_rms: Array, detours_rms: Array) -> Array:
     """1/(1 + 10^(lR − lD)); nan where both are −inf."""
     with np.errstate(invalid="ignore", over="ignore", under="ignore"):
         return np.asarray(1.0 / (1.0 + np.exp((detours_rms - direct_rms) * LN10)))

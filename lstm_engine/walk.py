@@ -58,17 +58,17 @@ class Walk:
         feed_c = U.shape[2] - (halves == 2 and "o" in cell.GATES)
         self.U_by_unit = [in_company(part) for part in np.split(U, [feed_c], axis=2) if part.size]
 
-    def run(self) -> None:
-        """Walk from T to 0, in blocks that are the same in any company."""
+    def run(self, to: int = 0) -> None:
+        """Walk from T to the step `to`, in blocks that are the same in any company."""
         group = together(self.H)
         blocks = max(1, SLOPES_BYTES // (8 * self.H * self.B * BLOCK_STEPS))
-        for last in range(self.T, 0, -BLOCK_STEPS):
+        for last in range(self.T, to, -BLOCK_STEPS):
             if (self.T - last) % (blocks * BLOCK_STEPS) == 0:
-                self.first = max(1, last - blocks * BLOCK_STEPS + 1)
+                self.first = max(to, last - blocks * BLOCK_STEPS) + 1
                 self.slopes = self.cell.slopes(self.states, self.weights, self.first, last)
             for b in range(0, self.B, group):
                 who = np.arange(b, min(b + group, self.B))
-                self.back(max(1, last - BLOCK_STEPS + 1), last, who)
+                self.back(max(to, last - BLOCK_STEPS) + 1, last, who)
 
     def back(self, first: int, last: int, who: Indices) -> None:
         """Take the experiments `who` from step `last` to step first − 1."""
@@ -120,7 +120,10 @@ class Walk:
 
 
 class CellWalk(Walk):
-    """A walk through a gated cell: R_t stands above Ph_t; `exact` and `detours` fill."""
+    """A walk through a gated cell: R_t stands above Ph_t; `exact` and `detours` fill.
+
+    So do, where they are asked for, the norms of Ph's columns, `hidden`.
+    """
 
     def __init__(
         self,
@@ -130,11 +133,13 @@ class CellWalk(Walk):
         log10_carry: Array,
         log10_direct: Array,
         at: Indices,
+        hidden: bool = False,
     ) -> None:
         super().__init__(cell, states, weights, at, halves=2)
         self.log10_carry, self.log10_direct = log10_carry, log10_direct
         self.sign = np.ones((self.B, self.H))  # of D_t: a peephole's carry may be negative
         self.detours = np.full_like(self.exact, -np.inf)
+        self.hidden = np.full_like(self.exact, -np.inf) if hidden else None
 
     def plainly(self, first: int, last: int, who: Indices | slice) -> Flags:
         """Everything of the carry is divided out: with d_t = D_t/D_last, Ẽ_t = E_t/d_t obeys
@@ -165,23 +170,28 @@ class CellWalk(Walk):
         own = diagonals(slots[:, -1, : self.H])
         own_before = own[:, None].copy()
         own += self.sign[who] * np.exp2(log2_direct - exponent[:, None])
-        squares, both, crossed = self._multiply(factors, read_out, who, slots)
+        squares, both, crossed, of_h = self._multiply(factors, read_out, who, slots)
 
         # The diagonal of E is D + R; R's own is summed apart, lest the larger D eat its digits.
         own = own_before + running_sum(crossed * read_out)
         detours = squares + np.square(own)
         squares += np.square(both)
         fine = within_float64(detours)
+        if of_h is not None:
+            fine &= within_float64(of_h)
         end = slots[:, (last - first) % slots.shape[1]]
         diagonals(end[:, : self.H])[:] = own[:, -1]
         scale, kept_at_end = log10_kept[:, 1:] + (exponent * LOG10_2)[:, None, None], kept[:, -1]
         if not fine.all():
             who = np.arange(self.B)[who][fine]
             squares, detours, scale = squares[fine], detours[fine], scale[fine]
+            of_h = None if of_h is None else of_h[fine]
             exponent, end, kept_at_end = exponent[fine], end[fine], kept_at_end[fine]
         asked = self.row[first - 1 : last][::-1]
         self.answer(asked, who, squares, scale, self.exact)
         self.answer(asked, who, detours, scale, self.detours)
+        if of_h is not None and self.hidden is not None:
+            self.answer(asked, who, of_h, (exponent * LOG10_2)[:, None, None], self.hidden)
         self._stand_at(who, exponent, end, np.sqrt(squares[:, -1]), kept_at_end)
         return fine
 
@@ -196,18 +206,19 @@ class CellWalk(Walk):
 
     def _multiply(
         self, factors: list[Array], read_out: Array, who: Indices | slice, slots: Array
-    ) -> tuple[Array, Array, Array]:
+    ) -> tuple[Array, Array, Array, Array | None]:
         """The loop over a block's steps, from the last slot on round the ring of slots.
 
         Returns:
             For every step and unit: the squared norm of Ẽ's row without its diagonal, Ẽ's diagonal,
-            Ph's diagonal; (B, n, H) each.
+            Ph's diagonal and, where it is asked for, the squared norm of Ph's row; (B, n, H) each.
         """
         B, n, H = read_out.shape
         chunk, whole, halves = slots.shape[1], H <= WHOLE_STEPS, len(factors)
         steps = step_matrices(B, chunk, halves * H, 2 * H if whole else H)
         E, Ph = slots[:, :, :H], slots[:, :, H:]
         squares, both, crossed = np.empty((3, B, n, H))
+        of_h = None if self.hidden is None else np.empty((B, n, H))
         matrices = by_step(steps.swapaxes(2, 3))
         fed, after = by_step(slots[:, :, : halves * H]), by_step(slots if whole else Ph)
         fed, Es = fed[-1:] + fed[:-1], by_step(E)
@@ -239,7 +250,9 @@ class CellWalk(Walk):
             of_E[:] = 0.0
             np.vecdot(E[:, :m], E[:, :m], out=squares[:, now])
             of_E[:, -1] = both[:, start + m - 1]
-        return squares, both, crossed
+            if of_h is not None:
+                np.vecdot(Ph[:, :m], Ph[:, :m], out=of_h[:, now])
+        return squares, both, crossed, of_h
 
     def _stand_at(
         self, who: Indices | slice, exponent: Indices, end: Array, sizes: Array, kept: Array
@@ -282,6 +295,8 @@ class CellWalk(Walk):
         if place >= 0:
             self.exact[b, place] = scaled.log10_norms(scaled.add(self._direct(t - 1, b), R))
             self.detours[b, place] = scaled.log10_norms(R)
+            if self.hidden is not None:
+                self.hidden[b, place] = scaled.log10_norms(Ph)
         self.stand[b] = np.concatenate((R.mantissa, Ph.mantissa))
         self.exponents[b] = np.concatenate((R.exponent, Ph.exponent))
 

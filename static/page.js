@@ -2,6 +2,7 @@
 
 import { Newest } from "./api.js";
 import { Figure } from "./figure.js";
+import { loadPlotly } from "./library.js";
 import { fill, follow, grey, lead, name, queryOf, ready, sliders, wrongWith } from "./link.js";
 
 const form = document.getElementById("lab");
@@ -19,12 +20,16 @@ const figure = new Figure(element("figure"), {
   failed() {
     trouble({ title: "The plot did not load", detail: "You see pictures that the server drew; reload the page to try again." });
   },
-  pinned({ unit, step }) {
-    const { unit: unitField, step: stepField } = form.elements;
-    if (!unitField || !stepField) return;
-    const again = String(unit ?? "") === unitField.value && unit !== null;
-    unitField.value = again ? "" : unit ?? unitField.value;
-    stepField.value = again ? "" : step;
+  // What was picked goes into the fields of its names; picked again, a unit is let go.
+  pinned(picked) {
+    const pairs = Object.entries(picked)
+      .map(([key, value]) => [form.elements[key], value])
+      .filter(([field, value]) => field && value !== null);
+    const again = pairs.every(([field, value]) => field.value === String(value));
+    for (const [field, value] of pairs) {
+      if (!again) field.value = value;
+      else if ("toggles" in field.dataset) field.value = "";
+    }
     moved();
   },
 });
@@ -69,8 +74,8 @@ function remember(link) {
   newEntry = false;
 }
 
-function say({ state, reading }) {
-  element("figure").setAttribute("aria-label", reading.headline);
+function say({ state, headline, parts }) {
+  element("figure").setAttribute("aria-label", headline);
   for (const link of document.querySelectorAll("[data-link]")) {
     const [group, name] = link.dataset.link.split("/");
     link.href = name ? state[group][name] : state[group];
@@ -78,30 +83,15 @@ function say({ state, reading }) {
     if (link.getAttribute("href") === state.link) link.setAttribute("aria-current", "true");
     else link.removeAttribute("aria-current");
   }
-  if (!element("reading")) return;
-  element("reading").replaceChildren(...raised(reading.headline));
-  element("warnings").replaceChildren(...reading.warnings.map((text) => {
-    const line = document.createElement("p");
-    line.append(...raised(text));
-    return line;
-  }));
-  element("facts").tBodies[0].replaceChildren(...reading.facts.map(([label, value, unit]) => {
-    const row = document.createElement("tr");
-    const cell = document.createElement("td");
-    cell.append(...raised(value));
-    row.append(Object.assign(made("th", label), { scope: "row" }), cell, made("td", unit));
-    return row;
-  }));
+  for (const place of document.querySelectorAll("[data-part]")) put(place, parts[place.dataset.part]);
 }
 
-function made(tag, text) {
-  return Object.assign(document.createElement(tag), { textContent: text });
-}
-
-// Exponents as the page sets them; the glyphs of superscripts come from fonts that do not match.
-function raised(text) {
-  return text.split(/([⁻⁰¹²³⁴⁵⁶⁷⁸⁹·]+)/).map((part, index) => (
-    index % 2 ? made("sup", [...part].map((digit) => "−0123456789."["⁻⁰¹²³⁴⁵⁶⁷⁸⁹·".indexOf(digit)]).join("")) : part));
+// The server's words as they are; who stood on a link in them stands on it afterwards.
+function put(place, html) {
+  if (place.innerHTML === html) return;
+  const held = place.contains(document.activeElement) ? document.activeElement.id : "";
+  place.innerHTML = html;
+  if (held) element(held)?.focus();
 }
 
 function trouble(problem) {
@@ -110,8 +100,9 @@ function trouble(problem) {
   place.textContent = problem ? [problem.title, problem.detail].filter(Boolean).join(": ") : "";
   if (problem?.nearest === undefined) return;
   const [, query] = problem.nearest.split("?");
-  const link = made("a", "Go to the nearest that works");
-  Object.assign(link, { className: "state", href: query ? `/?${query}` : "/" });
+  const link = document.createElement("a");
+  const href = query ? `${location.pathname}?${query}` : location.pathname;
+  Object.assign(link, { className: "state", href, textContent: "Go to the nearest that works" });
   place.append(" ", link);
 }
 
@@ -145,6 +136,7 @@ form.addEventListener("submit", (event) => {
 form.addEventListener("click", (event) => {
   const link = event.target.closest("a.state");
   if (!link || event.metaKey || event.ctrlKey || event.shiftKey) return;
+  if (new URL(link.href).pathname !== location.pathname) return;
   event.preventDefault();
   travel(new URL(link.href).search.slice(1), { reset: link.dataset.link === "reset" });
 });
@@ -154,18 +146,38 @@ element("figure").addEventListener("drawn", () => {
   element("printed").textContent = location.href;
 });
 
-element("copy").addEventListener("click", async ({ target }) => {
-  const link = location.origin + location.pathname + location.search;
-  try {
-    await navigator.clipboard.writeText(link);
-    target.textContent = "Copied";
-  } catch {
-    prompt("Copy this link:", link);
-  }
-  setTimeout(() => { target.textContent = "Copy link"; }, 1500);
-});
+// What a button copies, once it is pressed: the link, the frame around it, or the text of a file.
+const address = (link) => document.querySelector(`[data-link="${link}"]`).href;
+const texts = {
+  copy: async () => location.origin + location.pathname + location.search,
+  frame: async ({ frame }) => frame.replace("SOURCE", address("embed")),
+  copies: async ({ copies }) => (await fetch(address(copies))).text(),
+};
+
+for (const button of document.querySelectorAll("#copy, [data-frame], [data-copies]")) {
+  const name = button.textContent;
+  const kind = Object.keys(texts).find((key) => key in button.dataset) ?? "copy";
+  button.addEventListener("click", async () => {
+    const text = await texts[kind](button.dataset);
+    try {
+      await navigator.clipboard.writeText(text);
+      button.textContent = "Copied";
+    } catch {
+      prompt("Copy this:", text);
+    }
+    setTimeout(() => { button.textContent = name; }, 1500);
+  });
+}
 
 sliders(form).forEach(ready);
 document.documentElement.classList.add("ready");
-for (const key of ["unit", "step"]) if (form.elements[key]) form.elements[key].disabled = false;
-newest.ask(location.search.slice(1), { of: journey, remembered: true });
+for (const field of form.querySelectorAll("[data-optional]")) field.disabled = false;
+
+// The server's picture is all there is to see until a hand moves; then the plot takes its place.
+const HANDS = ["pointermove", "pointerdown", "touchstart", "wheel", "keydown", "focusin"];
+function begin() {
+  for (const sign of HANDS) removeEventListener(sign, begin);
+  loadPlotly(form.dataset.plotly).catch(() => {});
+  newest.ask(location.search.slice(1), { of: journey, remembered: true });
+}
+for (const sign of HANDS) addEventListener(sign, begin, { passive: true });

@@ -1,51 +1,170 @@
 """A figure as a Plotly figure: what the page draws and what is exported."""
 
+import base64
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 
 from app.drawing.figure import (
     DASHES,
     FAINT_INK,
-    GRID,
     INK,
     NIGHT,
     ROAD,
+    VEIL,
+    Axis,
     Box,
     Curves,
     Figure,
     Floats,
     Line,
     Map,
+    Panel,
     Sheet,
     TimeAxis,
+    Units,
     Width,
-    power_label,
-    ticks_between,
+    alike,
 )
+from app.drawing.plot_axes import across, id_of, keys, marks, plainly, upwards
 from app.drawing.plot_scale import coloraxis, dark_end, hatching
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
 
+def page_figure(figure: Figure) -> dict[str, Any]:
+    """What the page draws: every array once, a layout for each width, and what the axes count.
+
+    A trace's `meta` says how to tell it in words: it names its axes by their places in `axes`. A
+    layout lacks the axes of the panels that it leaves out, and the page leaves out their traces.
+    """
+    axes = distinct_axes(figure)
+    time = figure.time
+    return {
+        "time": time and {"steps": time.steps, "length": time.length, "read": time.read},
+        "axes": [told_axis(axis) for axis in axes],
+        "data": [encoded(trace) for trace in traces(figure, axes)],
+        "layouts": {width: layout(figure, width) for width in ("wide", "narrow")},
+    }
+
+
 def plotly_figure(figure: Figure, width: Width) -> go.Figure:
-    """The figure, laid out for one width. Arrays go as float32, the page's precision."""
-    data = [
-        trace
+    """The figure laid out for one width, as Plotly's own object."""
+    whole = layout(figure, width)
+    data = traces(figure, distinct_axes(figure))
+    shown = [trace for trace in data if f"{trace['xaxis'][0]}axis{trace['xaxis'][1:]}" in whole]
+    return go.Figure({"data": shown, "layout": whole})
+
+
+def traces(figure: Figure, axes: list[Axis]) -> list[dict[str, Any]]:
+    """Every panel's traces, their arrays as float32, the page's precision."""
+    named = keys("coloraxis", figure.scales)
+    return [
+        trace | {"xaxis": id_of("x", number), "yaxis": id_of("y", number)}
         for number, panel in enumerate(figure.panels, 1)
         for trace in (
-            [heatmap(panel, figure.time, number)]
+            [heatmap(panel, axes, named[panel.scale])]
             if isinstance(panel, Map)
-            else [scatter(line, panel, figure.time, number) for line in panel.lines]
+            else [scatter(line, panel, axes, number) for line in panel.lines]
         )
     ]
-    return go.Figure({"data": data, "layout": layout(figure, width)})
+
+
+def heatmap(panel: Map, axes: list[Axis], scale: str) -> dict[str, Any]:
+    """One map. A true zero is a gap: as below the scale, the hatched road shows through."""
+    return {
+        "type": "heatmap",
+        "name": panel.name,
+        "z": float32(panel.drawn()),
+        "x": float32(panel.x.edges()),
+        "y": float32(panel.y.edges()),
+        "meta": {
+            "name": panel.name,
+            "quantity": panel.quantity,
+            "picks": panel.picks,
+            **places(panel, axes),
+        },
+        "coloraxis": scale,
+        "zsmooth": False,
+        "hoverinfo": "none",
+        "hoverongaps": True,
+    }
+
+
+def scatter(line: Line, panel: Curves, axes: list[Axis], number: int) -> dict[str, Any]:
+    """One curve, or dots."""
+    on, off = DASHES[line.dash]
+    stroke = {"color": line.colour, "width": line.width, "dash": f"{on}px,{off}px" if off else None}
+    dotted = line.dots or len(line.values) == 1
+    dot = {"color": line.colour, "size": line.width if line.dots else 6, "line": {"width": 0}}
+    return {
+        "type": "scatter",
+        "mode": "markers" if dotted else "lines",
+        "name": plainly(line.name),
+        "x": float32(panel.places(line)),
+        "y": float32(line.values),
+        "meta": {
+            "name": line.name,
+            "title": panel.title,
+            "dots": line.dots,
+            # Beside other curves; a pinned unit's own is told by the maps.
+            "told": line.named,
+            "alone": len(panel.lines) == 1,
+            "quantity": panel.y.quantity,
+            "picks": picks(panel, line),
+            "units": None if line.units is None else line.units.tolist(),
+            **places(panel, axes),
+        },
+        **({"marker": dot, "cliponaxis": False} if dotted else {"line": stroke}),
+        "hoverinfo": "none",
+        "connectgaps": False,
+        "showlegend": line.named and bool(panel.legend),
+        "legend": "legend" + id_of("", number),
+    }
+
+
+def picks(panel: Curves, line: Line) -> tuple[str, str]:
+    """The form's fields that a click on a curve fills with its place along x; a dot: its unit."""
+    if line.units is not None:
+        return "unit", ""
+    if line.at is not None:
+        return "", ""
+    return ("step" if isinstance(panel.x, TimeAxis) else "unit"), ""
+
+
+def distinct_axes(figure: Figure) -> list[Axis]:
+    """Every axis of the figure, those that are the same once."""
+    found: list[Axis] = []
+    for axis in (axis for panel in figure.panels for axis in (panel.x, panel.y)):
+        if not any(alike(axis, other) for other in found):
+            found.append(axis)
+    return found
+
+
+def places(panel: Panel, axes: list[Axis]) -> dict[str, int]:
+    """The places of a panel's axes among all."""
+    return {
+        letter: next(n for n, other in enumerate(axes) if alike(axis, other))
+        for letter, axis in (("x", panel.x), ("y", panel.y))
+    }
+
+
+def told_axis(axis: Axis) -> dict[str, Any]:
+    """What the page has to know of an axis to mark a place on it and to say where that is."""
+    if isinstance(axis, TimeAxis):
+        told = {"steps": axis.steps, "length": axis.length, "read": axis.read, "scale": axis.scale}
+        return {"kind": "time", "name": axis.name, **told}
+    if isinstance(axis, Units):
+        return {"kind": "units", "name": axis.name, "order": axis.order}
+    return {"kind": "values", "name": axis.name, "quantity": axis.quantity}
 
 
 def layout(figure: Figure, width: Width) -> dict[str, Any]:
-    """Places, axes, words, scale and marks, for one width."""
+    """Places, axes, words, scales and marks, for one width."""
     sheet = figure.sheets[width]
+    panels = [(n, panel) for n, panel in enumerate(figure.panels, 1) if panel.name in sheet.places]
     whole: dict[str, Any] = {
         "template": "none",
         "autosize": True,
@@ -56,157 +175,55 @@ def layout(figure: Figure, width: Width) -> dict[str, Any]:
         "hovermode": "closest",
         "dragmode": "zoom" if width == "wide" else False,
         "showlegend": True,
-        "annotations": [],
-        "shapes": [],
-        "coloraxis": coloraxis(figure.scale, sheet, width),
-        "uirevision": f"{figure.time.length} {figure.time.scale}",
+        "annotations": [title(panel.title, sheet.places[panel.name], sheet) for _, panel in panels],
+        "shapes": marks(figure, panels),
+        "images": hatchings(figure, sheet),
+        "uirevision": " ".join(f"{panel.x.span()}" for _, panel in panels),
+        "meta": {"width": sheet.width, "height": sheet.height},
     }
-    for number, panel in enumerate(figure.panels, 1):
-        box, suffix = sheet.places[panel.name], str(number) if number > 1 else ""
-        whole[f"xaxis{suffix}"] = time_axis(figure.time, sheet, panel.name, number)
-        whole[f"yaxis{suffix}"] = (
-            unit_axis(panel, sheet, number)
-            if isinstance(panel, Map)
-            else value_axis(panel, figure, sheet, number)
-        )
-        whole["annotations"].append(title(panel.title, box, sheet))
-        if isinstance(panel, Curves) and panel.quantity == "log10":
-            whole["legend"] = legend(box, sheet, panel.bottom_is_free(figure.scale.floor))
-    whole["shapes"] = marks(figure)
-    maps = [sheet.places[panel.name] for panel in figure.panels if isinstance(panel, Map)]
-    whole["images"] = [hatching(box, sheet) for box in [*maps, dark_end(sheet.scale)]]
+    for name, key in keys("coloraxis", figure.scales).items():
+        whole[key] = coloraxis(figure.scales[name], sheet, sheet.bars.get(name))
+    for number, panel in panels:
+        suffix = id_of("", number)
+        whole[f"xaxis{suffix}"] = across(panel, number, sheet, panels)
+        whole[f"yaxis{suffix}"] = upwards(panel, number, sheet)
+        if isinstance(panel, Curves) and panel.legend:
+            whole[f"legend{suffix}"] = legend(panel, sheet)
     return whole
 
 
-def heatmap(panel: Map, time: TimeAxis, number: int) -> dict[str, Any]:
-    """One map. A true zero is a gap: as below the scale, the hatched road shows through."""
-    return {
-        "type": "heatmap",
-        "name": panel.name,
-        "z": float32(panel.log10[:, panel.units].T),
-        "x": time.edges(),
-        "y": np.arange(-0.5, len(panel.units)),
-        "meta": {"told": panel.name, "quantity": "log10", "units": panel.units.tolist()},
-        "xaxis": axis_name("x", number),
-        "yaxis": axis_name("y", number),
-        "coloraxis": "coloraxis",
-        "zsmooth": False,
-        "hoverinfo": "none",
-        "hoverongaps": True,
-    }
+def hatchings(figure: Figure, sheet: Sheet) -> list[dict[str, Any]]:
+    """Hatching under every map and bar that shows what lies below its scale."""
+    maps = [
+        covered(panel, sheet.places[panel.name])
+        for panel in figure.panels
+        if isinstance(panel, Map)
+        and panel.name in sheet.places
+        and (figure.scales[panel.scale].hatched or figure.scales[panel.scale].gaps)
+    ]
+    bars = [(figure.scales[name], box) for name, box in sheet.bars.items()]
+    ends = [dark_end(scale, box) for scale, box in bars if scale.hatched]
+    return [hatching(box, sheet) for box in [*maps, *ends]]
 
 
-def scatter(line: Line, panel: Curves, time: TimeAxis, number: int) -> dict[str, Any]:
-    """One curve."""
-    on, off = DASHES[line.dash]
-    dash = f"{on}px,{off}px" if off else "solid"
-    # A pinned unit's own curve is told by the maps.
-    told = line.name if line.named or panel.quantity == "share" else None
-    return {
-        "type": "scatter",
-        "mode": "lines" if len(line.values) > 1 else "markers",
-        "name": line.name,
-        "x": time.positions(),
-        "y": float32(line.values),
-        "meta": {"told": told, "quantity": panel.quantity},
-        "xaxis": axis_name("x", number),
-        "yaxis": axis_name("y", number),
-        "line": {"color": line.colour, "width": line.width, "dash": dash},
-        "hoverinfo": "none",
-        "connectgaps": False,
-        "showlegend": line.named,
-    }
-
-
-def axis_name(letter: str, number: int) -> str:
-    """A panel's axis as Plotly names it: the first has no number."""
-    return letter + (str(number) if number > 1 else "")
-
-
-def float32(values: Floats) -> Floats:
-    """Values as float32 with gaps where they are not finite."""
-    return np.where(np.isfinite(values), values, np.nan).astype(np.float32)
-
-
-def domain(low: float, high: float, whole: float) -> list[float]:
-    """A span of pixels as a share of the sheet, rounded as far as a pixel can tell."""
-    return [round(low / whole, 5), round(high / whole, 5)]
-
-
-def time_axis(time: TimeAxis, sheet: Sheet, name: str, number: int) -> dict[str, Any]:
-    """The time axis under one panel; all follow the first when one zooms."""
-    box = sheet.places[name]
-    left, right = time.span()
-    axis: dict[str, Any] = {
-        "anchor": axis_name("y", number),
-        "domain": domain(box.left, box.right, sheet.width),
-        "range": [left, right],
-        "showgrid": False,
-        "zeroline": False,
-        "ticks": "outside",
-        "ticklen": 4,
-        "tickcolor": GRID,
-        "tickangle": 0,
-        "showticklabels": name in sheet.labelled,
-    }
-    if number > 1:
-        axis["matches"] = "x"
-    if time.scale == "log":
-        axis |= {"type": "log", "range": [np.log10(left), np.log10(right)]}
-    ticks = time.ticks(box.right - box.left)
-    axis |= {"tickvals": [at for at, _ in ticks], "ticktext": [plainly(text) for _, text in ticks]}
-    if name in sheet.labelled:
-        axis["title"] = {"text": time.title(), "standoff": 6}
-    return axis
-
-
-def plainly(text: str) -> str:
-    """Text that Plotly shows as it is: markup in it is not obeyed."""
-    return text.replace("&", "&amp;").replace("<", "&lt;")
-
-
-def unit_axis(panel: Map, sheet: Sheet, number: int) -> dict[str, Any]:
-    """The axis of a map's rows, labelled with the units in them."""
-    box, rows = sheet.places[panel.name], len(panel.units)
-    shown = [int(row) for row in ticks_between(0, rows - 1, 6) if row == int(row)] or [0]
-    return {
-        "anchor": axis_name("x", number),
-        "domain": domain(sheet.height - box.bottom, sheet.height - box.top, sheet.height),
-        "range": [-0.5, rows - 0.5],
-        "tickvals": shown,
-        "ticktext": [str(panel.units[row]) for row in shown],
-        "showgrid": False,
-        "zeroline": False,
-        "title": {"text": "unit", "standoff": 4},
-        "fixedrange": True,
-    }
-
-
-def value_axis(panel: Curves, figure: Figure, sheet: Sheet, number: int) -> dict[str, Any]:
-    """The axis of a panel of curves: powers of ten, or a share."""
-    box, (low, high) = sheet.places[panel.name], panel.span(figure.scale.floor)
-    axis: dict[str, Any] = {
-        "anchor": axis_name("x", number),
-        "domain": domain(sheet.height - box.bottom, sheet.height - box.top, sheet.height),
-        "range": [low, high],
-        "gridcolor": GRID,
-        "zeroline": panel.quantity == "log10",
-        "zerolinecolor": "#5d6472",
-        "fixedrange": True,
-    }
-    if panel.quantity == "share":
-        return axis | {"tickvals": [0, 0.5, 1], "ticktext": ["0", "0.5", "1"]}
-    shown = ticks_between(low, high, 7)
-    return axis | {
-        "tickvals": shown,
-        "ticktext": [power_label(value) for value in shown],
-    }
+def covered(panel: Map, box: Box) -> Box:
+    """The part of a map's panel that its cells cover."""
+    (left, right), (low, high) = (
+        np.clip(axis.place(axis.edges()[[0, -1]]), 0.0, 1.0).tolist() for axis in (panel.x, panel.y)
+    )
+    width, height = box.right - box.left, box.bottom - box.top
+    return Box(
+        box.left + left * width,
+        box.bottom - high * height,
+        box.left + right * width,
+        box.bottom - low * height,
+    )
 
 
 def title(text: str, box: Box, sheet: Sheet) -> dict[str, Any]:
     """A panel's name, above its top left corner."""
     return {
-        "text": text,
+        "text": plainly(text),
         "x": box.left / sheet.width,
         "y": 1 - box.top / sheet.height,
         "xref": "paper",
@@ -219,35 +236,37 @@ def title(text: str, box: Box, sheet: Sheet) -> dict[str, Any]:
     }
 
 
-def legend(box: Box, sheet: Sheet, at_the_bottom: bool) -> dict[str, Any]:
-    """The names of the curves, in that corner on the right which no curve comes near."""
+def legend(panel: Curves, sheet: Sheet) -> dict[str, Any]:
+    """The names of the curves, in the corner that the panel keeps free for them."""
+    box = sheet.places[panel.name]
+    upright, side = panel.legend.split()
+    x = box.right - 8 if side == "right" else box.left + 8
+    y = box.top + 6 if upright == "top" else box.bottom - 6
     return {
-        "x": (box.right - 8) / sheet.width,
-        "xanchor": "right",
-        "y": 1 - (box.bottom - 6 if at_the_bottom else box.top + 6) / sheet.height,
-        "yanchor": "bottom" if at_the_bottom else "top",
+        "x": x / sheet.width,
+        "xanchor": side,
+        "y": 1 - y / sheet.height,
+        "yanchor": upright,
         "traceorder": "reversed",
-        "bgcolor": "rgba(0,0,0,0)",
+        "bgcolor": f"rgba(0,0,0,{VEIL})",
         "itemclick": "toggle",
     }
 
 
-def marks(figure: Figure) -> list[dict[str, Any]]:
-    """The pinned unit's row in every map and the marked step in every panel."""
-    shapes: list[dict[str, Any]] = []
-    line = {"color": INK, "width": 1}
-    for number, panel in enumerate(figure.panels, 1):
-        x, y = axis_name("x", number), axis_name("y", number)
-        if isinstance(panel, Map) and figure.pinned_unit in panel.units:
-            row = int(np.flatnonzero(panel.units == figure.pinned_unit)[0])
-            place = {"x0": 0, "x1": 1, "y0": row - 0.5, "y1": row + 0.5}
-            shapes.append({"type": "rect", "xref": f"{x} domain", "yref": y, **place, "line": line})
-        step = figure.marked_step
-        if step is not None and step <= figure.time.length:
-            at = figure.time.position(step)
-            place = {"x0": at, "x1": at, "y0": 0, "y1": 1}
-            dotted = line | {"dash": "dot"}
-            shapes.append(
-                {"type": "line", "xref": x, "yref": f"{y} domain", **place, "line": dotted}
-            )
-    return shapes
+def float32(values: Floats) -> NDArray[np.float32]:
+    """Values as float32 with gaps where they are not finite."""
+    return np.where(np.isfinite(values), values, np.nan).astype("<f4")
+
+
+def encoded(trace: dict[str, Any]) -> dict[str, Any]:
+    """A trace with its arrays in Plotly's own notation: type, bytes in base64, shape."""
+    return {
+        key: typed(value) if isinstance(value, np.ndarray) else value
+        for key, value in trace.items()
+    }
+
+
+def typed(array: NDArray[np.float32]) -> dict[str, str]:
+    """One array of float32 in Plotly's notation."""
+    sent = {"dtype": "f4", "bdata": base64.b64encode(array.tobytes()).decode("ascii")}
+    return sent | ({"shape": f"{array.shape[0]}, {array.shape[1]}"} if array.ndim == 2 else {})

@@ -1,19 +1,18 @@
 """The colour scale as Plotly draws it: the bar, the colours, the hatching below its dark end."""
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
 from app.drawing.figure import (
-    ABOVE_SCALE,
-    CAP,
     HATCH,
     HATCH_PIXELS,
-    TOP,
     Box,
     ColourScale,
     Sheet,
-    Width,
 )
+
+CLEAR = "rgba(0,0,0,0)"
 
 
 def hatching(box: Box, sheet: Sheet) -> dict[str, Any]:
@@ -40,29 +39,37 @@ def hatching(box: Box, sheet: Sheet) -> dict[str, Any]:
     }
 
 
-def dark_end(scale: Box) -> Box:
+def dark_end(scale: ColourScale, bar: Box) -> Box:
     """The cap at the dark end of the bar: its foot, or its left."""
-    if scale.bottom - scale.top > scale.right - scale.left:
-        cap = (scale.bottom - scale.top) * CAP / (1 + 2 * CAP)
-        return Box(scale.left, scale.bottom - cap, scale.right, scale.bottom)
-    cap = (scale.right - scale.left) * CAP / (1 + 2 * CAP)
-    return Box(scale.left, scale.top, scale.left + cap, scale.bottom)
+    width, height = bar.right - bar.left, bar.bottom - bar.top
+    if height > width:
+        return replace(bar, top=bar.bottom - height * scale.dark_cap())
+    return replace(bar, right=bar.left + width * scale.dark_cap())
 
 
-def coloraxis(scale: ColourScale, sheet: Sheet, width: Width) -> dict[str, Any]:
-    """The one scale of all maps. What lies beyond an end takes the colour of that end's cap."""
-    low, high = scale.floor - scale.beyond(), TOP + scale.beyond()
-    stops = [((value - low) / (high - low), colour) for value, colour in scale.stops()]
-    box = sheet.scale
-    marks = scale.ticks(max(box.bottom - box.top, box.right - box.left))
-    bar = {
+def coloraxis(scale: ColourScale, sheet: Sheet, box: Box | None) -> dict[str, Any]:
+    """One scale of the maps, its bar in a box. What lies beyond an end takes that end's cap."""
+    (low, high), (bottom, top) = scale.ends(), scale.bar()
+    colours = [[(value - bottom) / (top - bottom), colour] for value, colour in scale.stops]
+    if bottom < low:
+        colours = [[0, CLEAR], [colours[0][0], CLEAR], *colours]
+    if high < top:
+        colours = [*colours, [colours[-1][0], scale.above], [1, scale.above]]
+    axis = {"cmin": bottom, "cmax": top, "colorscale": colours, "showscale": box is not None}
+    return axis | ({"colorbar": colorbar(scale, sheet, box)} if box else {})
+
+
+def colorbar(scale: ColourScale, sheet: Sheet, box: Box) -> dict[str, Any]:
+    """The bar of a scale, upright or lying."""
+    width, height = box.right - box.left, box.bottom - box.top
+    upright = height > width
+    marks = scale.ticks(max(width, height))
+    return {
         "tickangle": 0,
-        "thickness": (box.right - box.left) if width == "wide" else (box.bottom - box.top),
+        "thickness": width if upright else height,
         "thicknessmode": "pixels",
-        "orientation": "v" if width == "wide" else "h",
-        "len": (box.bottom - box.top) / sheet.height
-        if width == "wide"
-        else (box.right - box.left) / sheet.width,
+        "orientation": "v" if upright else "h",
+        "len": height / sheet.height if upright else width / sheet.width,
         "x": box.left / sheet.width,
         "xanchor": "left",
         "y": 1 - box.top / sheet.height,
@@ -72,16 +79,4 @@ def coloraxis(scale: ColourScale, sheet: Sheet, width: Width) -> dict[str, Any]:
         "outlinewidth": 0,
         "tickvals": [value for value, _ in marks],
         "ticktext": [text for _, text in marks],
-    }
-    return {
-        "cmin": low,
-        "cmax": high,
-        "colorscale": [
-            [0, "rgba(0,0,0,0)"],
-            [stops[0][0], "rgba(0,0,0,0)"],
-            *map(list, stops),
-            [stops[-1][0], ABOVE_SCALE],
-            [1, ABOVE_SCALE],
-        ],
-        "colorbar": bar,
     }

@@ -2,6 +2,16 @@
 
 from types import ModuleType
 
-from app.lenses import highway
+from app.lenses import claims, compare, gates, highway, horizon, learn, paths, spectrum, steps
 
-LENSES: dict[str, ModuleType] = {"highway": highway}
+LENSES: dict[str, ModuleType] = {
+    "highway": highway,
+    "paths": paths,
+    "gates": gates,
+    "horizon": horizon,
+    "spectrum": spectrum,
+    "steps": steps,
+    "compare": compare,
+    "claims": claims,
+    "learn": learn,
+}

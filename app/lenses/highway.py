@@ -14,23 +14,28 @@ from app.drawing.figure import (
     EXACT,
     RNN,
     Box,
-    ColourScale,
+    Corner,
     Curves,
     Figure,
     Line,
     Map,
     Sheet,
     TimeAxis,
+    Units,
+    Values,
     Width,
+    powers,
 )
-from app.knobs import Experiment, View
-from app.links import plain, write
+from app.drawing.figure import kept as night_road
+from app.knobs import Experiment
+from app.links import plain
 from app.networks import networks
 from app.reading import (
     ALL,
     Fact,
     Reading,
     carry,
+    chaotic,
     fates,
     heading,
     keeper,
@@ -39,6 +44,7 @@ from app.reading import (
     powers_of_ten,
     steps_of,
 )
+from app.view import Focus, View
 from lstm_engine import (
     CELLS,
     Cell,
@@ -51,6 +57,9 @@ from lstm_engine import (
     rnn_survival,
 )
 
+TITLE = "Highway"
+QUESTION = "How much gradient survives on its way back through time?"
+KEYS = ("unit", "step", "order", "lag", "floor")
 MOST_STEPS_TOLD = 1000
 EXPLODED = 2.0  # log10: a hundredfold
 
@@ -75,7 +84,7 @@ class Highway:
     amplification: dict[str, float]  # log10, by network: see `lstm_engine.chaos`
 
 
-def compute(experiment: Experiment) -> Highway:
+def compute(experiment: Experiment, focus: Focus) -> Highway:
     """The engine's part: every number of this lens.
 
     Raises:
@@ -125,11 +134,7 @@ def at_rows(found: Survival, rows: Rows) -> Survival:
 def answer(highway: Highway) -> dict[str, Any]:
     """What ``/api/highway`` tells; arrays stay arrays, nothing is rounded."""
     cell, rival = at_rows(highway.cell, highway.told), at_rows(highway.rnn, highway.told)
-    query = write(highway.experiment)
     return {
-        "version": 1,
-        "experiment": {key: value for key, value in highway.experiment if key != "v"},
-        "link": "/" + ("?" + query if query else ""),
         "t": cell.steps,
         "cell": {
             "name": highway.experiment.cell,
@@ -144,7 +149,6 @@ def answer(highway: Highway) -> dict[str, Any]:
             "rnn_exact": {"rms": rival.exact_rms},
         },
         "highway_share": cell.share,
-        "reading": reading(highway),
     }
 
 
@@ -239,13 +243,12 @@ def on_which_road(cell: Cell, exact: float, direct: float, share: float) -> str:
 
 def warnings(highway: Highway) -> tuple[str, ...]:
     """What to beware of when reading these numbers."""
-    return tuple(
-        f"The {network} is chaotic here: a change of its weights grows about "
-        f"{kept(log10)} times in its states, rounding errors too, so the same link may give other "
-        "digits on another machine."
-        for network, log10 in highway.amplification.items()
-        if chaos.is_chaotic(log10, highway.experiment.T)
-    )
+    return tuple(chaotic(highway.amplification, highway.experiment.T))
+
+
+def numbers(highway: Highway, view: View) -> dict[str, Any]:
+    """The facts say it all."""
+    return {}
 
 
 def figure(highway: Highway, view: View) -> Figure:
@@ -254,37 +257,43 @@ def figure(highway: Highway, view: View) -> Figure:
     drawn = highway.told if view.lag == "linear" else highway.lagged
     cell, rival = at_rows(highway.cell, drawn), at_rows(highway.rnn, drawn)
     unit = view.unit if view.unit is not None and view.unit < experiment.H else None
-    order, title = rows(view, cell.log10_exact), heading(CELLS[experiment.cell].TITLE)
+    title, floor = heading(CELLS[experiment.cell].TITLE), float(view.floor)
+    time = TimeAxis(cell.steps, experiment.T, view.lag, read(experiment))
+    ours, theirs = Units(rows(view, cell.log10_exact)), Units(rows(view, rival.log10_exact))
     maps = (
-        Map("exact", f"{title}, every path (exact)", cell.log10_exact, order),
-        Map("direct", f"{title}, carry alone (direct)", cell.log10_direct, order),
-        Map("RNN", "Vanilla RNN, every path", rival.log10_exact, rows(view, rival.log10_exact)),
+        Map("exact", f"{title}, every path (exact)", cell.log10_exact, time, ours),
+        Map("direct", f"{title}, carry alone (direct)", cell.log10_direct, time, ours),
+        Map("RNN", "Vanilla RNN, every path", rival.log10_exact, time, theirs),
     )
-    lines = [
+    lines = lines_of(cell, rival, unit)
+    size = powers(lines, floor)
+    # All curves end at 1, on the right: the lower corner there is free unless they come from below.
+    corner: Corner = "bottom right" if -size.low >= size.high else "top right"
+    brought = Line("highway share, all units", cell.share, EXACT, named=False)
+    road = Values(0.0, 1.0, "share")
+    curves = (
+        Curves("curves", "Gradient kept, rms over units", lines, time, size, corner),
+        Curves("share", "Highway share: what the carry brought", (brought,), time, road),
+    )
+    return Figure((*maps, *curves), SHEETS, {"kept": night_road(floor)}, time, unit, view.step)
+
+
+def lines_of(cell: CellSurvival, rival: RnnSurvival, unit: int | None) -> tuple[Line, ...]:
+    """The curves of all units together, and thinner those of the pinned one."""
+    lines = (
         Line("RNN", rival.exact_rms, RNN),
         Line("direct", cell.direct_rms, DIRECT, "dash"),
         Line("exact", cell.exact_rms, EXACT),
         # Last, so that its dots lie on the exact curve where the two are one.
         Line("detours", cell.detours_rms, DETOURS, "dot", 3.0),
-    ]
-    if unit is not None:
-        lines += [
-            Line(f"RNN, unit {unit}", rival.log10_exact[:, unit], RNN, "solid", 1, False),
-            Line(f"direct, unit {unit}", cell.log10_direct[:, unit], DIRECT, "dash", 1, False),
-            Line(f"exact, unit {unit}", cell.log10_exact[:, unit], EXACT, "solid", 1, False),
-        ]
-    share = Line("highway share, all units", cell.share, EXACT, named=False)
-    return Figure(
-        TimeAxis(cell.steps, experiment.T, view.lag, read(experiment)),
-        ColourScale(float(view.floor)),
-        (
-            *maps,
-            Curves("curves", "Gradient kept, rms over units", tuple(lines), "log10"),
-            Curves("share", "Highway share: what the carry brought", (share,), "share"),
-        ),
-        SHEETS,
-        unit,
-        view.step,
+    )
+    if unit is None:
+        return lines
+    return (
+        *lines,
+        Line(f"RNN, unit {unit}", rival.log10_exact[:, unit], RNN, "solid", 1, False),
+        Line(f"direct, unit {unit}", cell.log10_direct[:, unit], DIRECT, "dash", 1, False),
+        Line(f"exact, unit {unit}", cell.log10_exact[:, unit], EXACT, "solid", 1, False),
     )
 
 
@@ -315,7 +324,7 @@ SHEETS: dict[Width, Sheet] = {
             "share": Box(56, 578, 538, 648),
             "curves": Box(610, 306, 1092, 648),
         },
-        Box(1110, 34, 1126, 648),
+        {"kept": Box(1110, 34, 1126, 648)},
         frozenset({"share", "curves"}),
     ),
     "narrow": Sheet(
@@ -328,7 +337,7 @@ SHEETS: dict[Width, Sheet] = {
             "curves": Box(46, 764, 342, 1050),
             "share": Box(46, 1098, 342, 1178),
         },
-        Box(30, 20, 336, 34),
+        {"kept": Box(30, 20, 336, 34)},
         frozenset({"RNN", "share"}),
     ),
     "preview": Sheet(
@@ -340,7 +349,7 @@ SHEETS: dict[Width, Sheet] = {
             "direct": Box(56, 374, 538, 582),
             "curves": Box(610, 374, 1092, 582),
         },
-        Box(1110, 142, 1126, 582),
+        {"kept": Box(1110, 142, 1126, 582)},
         frozenset({"direct", "curves"}),
     ),
 }

@@ -4,7 +4,10 @@ import math
 
 from hypothesis import strategies as st
 
-from app.knobs import FIELDS, LEAST_FEATURES, Experiment, View, bounds, choices, kind
+from app.keys import FIELDS, bounds, choices, kind
+from app.knobs import LEAST_FEATURES, Experiment
+from app.links import Asked
+from app.view import Focus, View
 
 # One wrong value of every sort for every key that takes a number; the names are read in reports.
 NOT_A_NUMBER = {
@@ -49,10 +52,11 @@ def value_of(key: str) -> st.SearchStrategy[object]:
     """Any value that a key takes by itself."""
     if key == "v":
         return st.just(1)
-    if key == "chrono":
+    if key in ("chrono", "vs_chrono"):
         return st.just(0) | st.integers(3, 100000)
     if key == "hide":
-        return st.lists(st.sampled_from(("T", "b_f", "presets", "reading")), unique=True).map(tuple)
+        names = ("T", "b_f", "vs_b_f", "presets", "reading", "tools")
+        return st.lists(st.sampled_from(names), unique=True).map(tuple)
     span = bounds(key)
     match kind(key):
         case "choice":
@@ -81,6 +85,21 @@ def experiments(draw: st.DrawFn) -> Experiment:
 
 
 @st.composite
+def focuses(draw: st.DrawFn) -> Focus:
+    """Any valid choice of where to look closely, but for signals that need more room than D = 1."""
+    keys = [key for key in Focus.model_fields if draw(st.integers(0, 3)) == 0]
+    chosen = {key: draw(value_of(key)) for key in keys}
+    if chosen.get("vs_signal") in LEAST_FEATURES:
+        del chosen["vs_signal"]
+    return Focus(**chosen)
+
+
+@st.composite
 def views(draw: st.DrawFn) -> View:
     """Any valid view."""
     return View(**{key: draw(value_of(key)) for key in View.model_fields if draw(st.booleans())})
+
+
+def asks() -> st.SearchStrategy[Asked]:
+    """All that a link may say."""
+    return st.builds(Asked, experiments(), focuses(), views())

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from app.knobs import Experiment
 from app.lenses import LENSES
-from app.links import read
+from app.links import path_of, read
 from lstm_engine import (
     CELLS,
     Rnn,
@@ -20,12 +20,35 @@ from lstm_engine import (
     rnn_survival,
 )
 
+
+def lens_of(path: str) -> str:
+    """The lens that an address belongs to."""
+    return next((lens for lens in LENSES if lens in path), "highway")
+
+
 NUMBERS = [f"/api/{lens}{ending}" for lens in LENSES for ending in ("", ".csv", ".npz")]
-PICTURES = ["/picture/highway-wide.png", "/picture/highway-narrow.png", "/preview.png"]
-WITHOUT_VIEW = [*NUMBERS, "/api/weights.safetensors"]
-WITH_VIEW = [*PICTURES, "/plot/highway"]
+PICTURES = [
+    *(f"/picture/{lens}-{width}.png" for lens in LENSES for width in ("wide", "narrow")),
+    *(f"/preview/{lens}.png" for lens in LENSES),
+    "/preview.png",
+]
+SVGS = [f"/picture/{lens}.svg" for lens in LENSES]
+EXPORTS = [f"/export/{lens}.html" for lens in LENSES]
+PLOTS = [f"/plot/{lens}" for lens in LENSES]
+CODE = ["/api/code/highway_torch.py", "/api/code/highway_jax.py"]
+WITHOUT_VIEW = [*NUMBERS, *CODE, "/api/weights.safetensors"]
+WITH_VIEW = [*PICTURES, *SVGS, *EXPORTS, *PLOTS]
 COMPUTED = [*WITHOUT_VIEW, *WITH_VIEW]
-TEXT = ["/api/highway", "/api/highway.csv", "/plot/highway"]
+# Every sort of address, and every lens: for what holds of all of them alike.
+OF_EVERY_SORT = [path for path in COMPUTED if lens_of(path) == "highway"]
+OF_EVERY_SORT += [f"/api/{lens}" for lens in LENSES if lens != "highway"]
+# Where no state of the vanilla RNN is needed, or of this experiment at all.
+WITHOUT_STATES = [p for p in COMPUTED if lens_of(p) in ("claims", "gates") or "/api/code" in p]
+WITHOUT_STATES += ["/api/weights.safetensors"]
+PAGES = [path_of(lens) for lens in LENSES]
+OF_NO_EXPERIMENT = [path for path in (*PICTURES, *SVGS, "/api/claims.csv") if "claims" in path]
+TEXT = [*NUMBERS[::3], *NUMBERS[1::3], *PLOTS, *SVGS, *EXPORTS, *CODE]
+
 
 SMALL = "T=12&H=3&D=2"
 ALL_KNOBS = f"{SMALL}&b_i=0.5&b_f=2&b_g=-1&b_o=3&init=pytorch&chrono=40&gain=1.5&seed=7"
@@ -67,7 +90,7 @@ def drawn(e: Experiment) -> tuple[Weights, Weights, np.ndarray]:
 
 def by_the_engine(query: str) -> dict[str, np.ndarray]:
     """The numbers of an experiment from the engine itself, without the app's lens."""
-    e, _ = read(query.encode(), with_view=False)
+    e, *_ = read(query.encode(), with_view=False)
     cell, rival, x = drawn(e)
     steps = range(e.T + 1) if e.T <= 1000 else [(k * e.T + 500) // 1000 for k in range(1001)]
     gated, rnn = CELLS[e.cell], Rnn(e.act)

@@ -32,7 +32,7 @@ def test_the_json_has_the_promised_shape(client: TestClient, query: str) -> None
         "reading",
     ]
     assert answer["version"] == 1
-    experiment, _ = read(query.encode(), with_view=False)
+    experiment, *_ = read(query.encode(), with_view=False)
     assert set(answer["experiment"]) | {"v"} == set(type(experiment).model_fields)
     H, steps = experiment.H, len(answer["t"])
     assert list(answer["cell"]) == ["name", "log10_direct", "log10_exact"]
@@ -58,7 +58,7 @@ def test_the_json_has_the_promised_shape(client: TestClient, query: str) -> None
 @pytest.mark.parametrize("query", SAMPLES.values(), ids=SAMPLES)
 def test_the_experiment_told_is_the_one_asked_for(client: TestClient, query: str) -> None:
     answer = asked(client, f"/api/highway?{query}")
-    experiment, _ = read(query.encode(), with_view=False)
+    experiment, *_ = read(query.encode(), with_view=False)
     told = answer["experiment"] | {"series": tuple(answer["experiment"]["series"]), "v": 1}
     assert type(experiment)(**told) == experiment
     assert answer["link"] == "/" + (f"?{write(experiment)}" if write(experiment) else "")
@@ -187,7 +187,7 @@ def test_the_weights_have_the_shapes_that_the_cells_gates_give_them(
     answer = client.get(f"/api/weights.safetensors?{query}")
     assert answer.headers["content-type"] == "application/octet-stream"
     tensors = load(answer.content)
-    e, _ = read(query.encode(), with_view=False)
+    e, *_ = read(query.encode(), with_view=False)
     cell = CELLS[e.cell]
     rows = len(cell.GATES) * e.H
     expected = {
@@ -228,7 +228,7 @@ def sigmoid(a: np.ndarray) -> np.ndarray:
 def test_the_weights_are_those_the_numbers_came_from(client: TestClient, query: str) -> None:
     tensors = load(client.get(f"/api/weights.safetensors?{query}").content)
     told = numbers_of(asked(client, f"/api/highway?{query}"))
-    e, _ = read(query.encode(), with_view=False)
+    e, *_ = read(query.encode(), with_view=False)
     np.testing.assert_allclose(
         TEXTBOOK[e.cell](tensors), told["cell_log10_direct"][0], rtol=1e-9, atol=1e-9
     )
@@ -325,7 +325,7 @@ def test_torch_reaches_the_same_states_from_the_weights(
 
     query = f"{query}&cell={cell}"
     tensors = load_torch(client.get(f"/api/weights.safetensors?{query}").content)
-    e, _ = read(query.encode(), with_view=False)
+    e, *_ = read(query.encode(), with_view=False)
     weights, rival, x = drawn(e)
     ours = {"cell": CELLS[cell].forward(weights, x).h, "rnn": Rnn(e.act).forward(rival, x).h}
     gated = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[cell]

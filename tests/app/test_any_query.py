@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from app.knobs import FIELDS, Experiment, View, choices, kind
-from app.links import write
-from tests.app.experiments import experiments, views
+from app.keys import FIELDS, choices, kind
+from app.links import Asked, write
+from tests.app.experiments import asks
 from tests.app.samples import COMPUTED
 
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
@@ -60,15 +60,15 @@ def test_any_bytes_in_a_query_are_refused_or_answered(
 @settings(max_examples=150)
 @given(
     st.sampled_from([*COMPUTED, "/"]),
-    experiments(),
-    views(),
+    asks(),
     st.tuples(st.integers(1, 30), st.integers(1, 4), st.integers(3, 5)),
 )
 def test_any_valid_experiment_is_answered(
-    client: TestClient, path: str, experiment: Experiment, view: View, sizes: tuple[int, int, int]
+    client: TestClient, path: str, asked: Asked, sizes: tuple[int, int, int]
 ) -> None:
-    small = experiment.model_copy(update=dict(zip("THD", sizes, strict=True)))
-    answer = client.get(f"{path}?{write(small, view)}")
+    small = asked.experiment.model_copy(update=dict(zip("THD", sizes, strict=True)))
+    focus = asked.focus.model_copy(update={"vs_H": None})
+    answer = client.get(f"{path}?{write(small, focus, asked.view)}")
     # A short sequence cannot leave float64 by growth of at most 10·H a step.
     assert answer.status_code == 200, answer.text
     assert answer.content

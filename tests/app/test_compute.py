@@ -19,8 +19,9 @@ from app.answers import Answers, Timing
 from app.budget import FLOPS_LIMIT, affordable, flops
 from app.compute import CACHE_BYTES, Compute, admit, left_float64, new_pool
 from app.errors import Problem
-from app.knobs import Experiment, View
-from app.links import read
+from app.knobs import Experiment
+from app.links import Asked, read
+from app.view import View
 from lstm_engine import CELLS, LeftFloat64
 
 SMALL = Experiment(T=5, H=2, D=1)
@@ -37,23 +38,23 @@ def test_the_cost_is_six_times_units_cubed_times_steps(H: int, T: int) -> None:
 @pytest.mark.parametrize("H", [1, 32, 118, 119, 128, 200, 256])
 def test_experiments_are_admitted_up_to_the_limit(H: int) -> None:
     most = min(20000, int(FLOPS_LIMIT // (6 * H**3)))
-    admit(Experiment(H=H, T=most), View())
+    admit(Asked(Experiment(H=H, T=most)))
     if most < 20000:
         with pytest.raises(Problem) as refused:
-            admit(Experiment(H=H, T=most + 1), View(lag="log"))
-        nearest, view = read((refused.value.nearest or "").encode(), with_view=True)
+            admit(Asked(Experiment(H=H, T=most + 1), view=View(lag="log")))
+        nearest, _, view = read((refused.value.nearest or "").encode(), with_view=True)
         assert (H, most) == (nearest.H, nearest.T)
         assert view == View(lag="log")
         assert refused.value.status == 422
 
 
 def test_ones_own_text_is_affordable_at_any_size() -> None:
-    admit(Experiment(H=256, signal="text", text="x" * 1000).in_force(), View())
+    admit(Asked(Experiment(H=256, signal="text", text="x" * 1000).in_force()))
 
 
 def test_the_refusal_names_cost_limit_and_what_to_lower() -> None:
     with pytest.raises(Problem) as refused:
-        admit(Experiment(H=256, T=20000), View())
+        admit(Asked(Experiment(H=256, T=20000)))
     assert "2.0\u00a0×\u00a010¹²" in refused.value.detail
     assert "2.0\u00a0×\u00a010¹¹" in refused.value.detail
     assert "lower T to 1986 or lower H" in refused.value.detail
@@ -66,19 +67,19 @@ def test_a_state_that_leaves_float64_keeps_cell_and_step_on_its_way_between_proc
 
 
 def test_the_knob_to_lower_belongs_to_the_network_that_left() -> None:
-    problem = left_float64(LeftFloat64("rnn", 7), Experiment(T=50, rnn_gain=9.5), View())
+    problem = left_float64(LeftFloat64("rnn", 7), Asked(Experiment(T=50, rnn_gain=9.5)))
     assert [(error.key, error.value) for error in problem.errors] == [("rnn_gain", "9.5")]
     assert problem.nearest == "v=1&T=6&rnn_gain=9.5"
     for cell in CELLS:
         knobs = Experiment(T=50, cell=cell, amplitude=100.0)
-        problem = left_float64(LeftFloat64(cell, 7), knobs, View(unit=1))
+        problem = left_float64(LeftFloat64(cell, 7), Asked(knobs, view=View(unit=1)))
         assert [(error.key, error.value) for error in problem.errors] == [("amplitude", "100")]
         assert problem.nearest.endswith("&amplitude=100&unit=1") and "T=6" in problem.nearest
 
 
 def test_ones_own_text_keeps_its_length_where_a_state_leaves_float64() -> None:
     own = Experiment(signal="text", text="abc", rnn_gain=9.5).in_force()
-    problem = left_float64(LeftFloat64("rnn", 2), own, View())
+    problem = left_float64(LeftFloat64("rnn", 2), Asked(own))
     assert problem.nearest == "v=1&signal=text&text=abc"
 
 
@@ -153,7 +154,7 @@ def test_workers_killed_at_rest_are_replaced_and_the_next_request_answered() -> 
         before = pids(compute)
         for worker in before:
             os.kill(worker, signal.SIGKILL)
-        finished = await compute.answer("highway", "json", SMALL, View())
+        finished = await compute.answer("highway", "json", Asked(SMALL))
         assert finished.body.startswith(b'{"version":1')
         assert not before & pids(compute)
 
@@ -197,7 +198,7 @@ def test_work_that_kills_every_worker_is_refused_for_now_and_others_are_answered
             await compute.run(die_always)
         assert refused.value.status == 503
         assert refused.value.retry_after_s
-        assert (await compute.answer("highway", "json", SMALL, View())).body
+        assert (await compute.answer("highway", "json", Asked(SMALL))).body
 
     with_workers(1, act)
 
@@ -250,13 +251,13 @@ def counted(compute: Compute) -> list[object]:
 def test_the_same_question_is_answered_with_the_same_bytes_without_work() -> None:
     async def act(compute: Compute) -> None:
         calls = counted(compute)
-        first = await compute.answer("highway", "json", SMALL, View())
-        again = await compute.answer("highway", "json", SMALL.model_copy(), View())
+        first = await compute.answer("highway", "json", Asked(SMALL))
+        again = await compute.answer("highway", "json", Asked(SMALL.model_copy()))
         assert again.body is first.body
         assert (again.timing, again.total_ms) == (Timing(0.0, 0.0), 0.0)
         assert len(calls) == 1
-        tensors = await compute.tensors(SMALL)
-        assert (await compute.tensors(SMALL)).body is tensors.body
+        tensors = await compute.tensors(Asked(SMALL))
+        assert (await compute.tensors(Asked(SMALL))).body is tensors.body
         assert len(calls) == 2
 
     with_workers(1, act)
@@ -265,7 +266,7 @@ def test_the_same_question_is_answered_with_the_same_bytes_without_work() -> Non
 def test_other_experiments_views_and_forms_are_not_confused() -> None:
     async def act(compute: Compute) -> None:
         bodies = [
-            (await compute.answer("highway", form, experiment, view)).body
+            (await compute.answer("highway", form, Asked(experiment, view=view))).body
             for form in ("json", "csv", "plot")
             for experiment in (SMALL, SMALL.model_copy(update={"seed": 1}))
             for view in (View(), View(lag="log"))
@@ -279,9 +280,9 @@ def test_other_experiments_views_and_forms_are_not_confused() -> None:
 def test_what_a_page_will_ask_for_next_comes_from_the_same_work() -> None:
     async def act(compute: Compute) -> None:
         calls = counted(compute)
-        await compute.answer("highway", "reading", SMALL, View(), also=("wide", "plot"))
-        assert (await compute.answer("highway", "wide", SMALL, View())).body
-        assert (await compute.answer("highway", "plot", SMALL, View())).body
+        await compute.answer("highway", "words", Asked(SMALL), also=("wide", "plot"))
+        assert (await compute.answer("highway", "wide", Asked(SMALL))).body
+        assert (await compute.answer("highway", "plot", Asked(SMALL))).body
         assert len(calls) == 1
 
     with_workers(1, act)
@@ -320,12 +321,12 @@ def test_kept_answers_stay_within_their_share_of_memory() -> None:
 
         compute.run = run  # type: ignore[method-assign]
         for n in range(10):
-            await compute.finish(("highway", str(n), "json"), SMALL, View(), lots, 15)
+            await compute.finish(("highway", str(n), "json"), Asked(SMALL), lots, 15)
         kept = sum(map(len, compute.kept.values()))
         assert 0 < kept <= CACHE_BYTES
         # One that would push out most others is told and not kept.
         before = dict(compute.kept)
-        finished = await compute.finish(("highway", "x", "json"), SMALL, View(), lots, 40)
+        finished = await compute.finish(("highway", "x", "json"), Asked(SMALL), lots, 40)
         assert len(finished.body) == 40 * 2**20
         assert dict(compute.kept) == before
 

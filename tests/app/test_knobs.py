@@ -6,27 +6,23 @@ from types import ModuleType
 import pytest
 from pydantic import ValidationError
 
-from app.knobs import (
+from app.grammar import integer_of, names_of, real_of, series_of
+from app.keys import (
     FIELDS,
-    GATE_OF,
-    HIDEABLE,
-    Experiment,
-    View,
     allowed,
     bounds,
     choices,
     control,
     default,
-    integer_of,
     kind,
-    names_of,
-    real_of,
-    series_of,
-    without_effect,
     words,
 )
+from app.knobs import GATE_OF, Experiment, without_effect
+from app.view import HIDEABLE, Focus, View
 from lstm_engine import CELLS
 from tests.app.experiments import CHOICES, NUMBERS
+
+MODELS = (Experiment, Focus, View)
 
 # The table of knobs that links were promised; a change here changes what links mean.
 PROMISED = {
@@ -67,8 +63,12 @@ def test_defaults_and_ranges_are_the_promised_ones(key: str) -> None:
     assert (choices(key) if kind(key) == "choice" else bounds(key)) == promised_range
 
 
-def test_no_key_is_both_a_knob_and_a_view_key() -> None:
-    assert len(FIELDS) == len(Experiment.model_fields) + len(View.model_fields)
+def test_no_key_belongs_to_two_of_them() -> None:
+    assert len(FIELDS) == sum(len(model.model_fields) for model in MODELS)
+
+
+def model_of(key: str) -> type[Experiment] | type[Focus] | type[View]:
+    return next(model for model in MODELS if key in model.model_fields)
 
 
 @pytest.mark.parametrize("key", FIELDS)
@@ -101,7 +101,7 @@ def test_sliders_stay_within_their_knobs_range(key: str) -> None:
 def test_both_ends_of_a_range_are_allowed_and_what_lies_beyond_is_not(key: str) -> None:
     span = bounds(key)
     assert span is not None
-    model = Experiment if key in Experiment.model_fields else View
+    model = model_of(key)
     others = {"signal": "noise"} if model is Experiment else {}
     for end in span:
         assert getattr(model(**others, **{key: end}), key) == end
@@ -112,7 +112,7 @@ def test_both_ends_of_a_range_are_allowed_and_what_lies_beyond_is_not(key: str) 
 
 @pytest.mark.parametrize("key", CHOICES)
 def test_choices_are_exact_words(key: str) -> None:
-    model = Experiment if key in Experiment.model_fields else View
+    model = model_of(key)
     for name in choices(key):
         assert getattr(model(**{key: name}), key) == name
         for other in (name.upper() + "X", f" {name}", f"{name} ", ""):
@@ -123,7 +123,7 @@ def test_choices_are_exact_words(key: str) -> None:
 @pytest.mark.parametrize("key", [*Experiment.model_fields, *View.model_fields])
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_no_key_takes_what_is_not_finite(key: str, value: float) -> None:
-    model = Experiment if key in Experiment.model_fields else View
+    model = model_of(key)
     with pytest.raises(ValidationError):
         model(**{key: value})
 
@@ -194,7 +194,7 @@ def test_biases_are_told_by_the_gates_letter() -> None:
 
 @pytest.mark.parametrize("T_max", [1, 2])
 def test_chrono_is_off_or_at_least_three(T_max: int) -> None:
-    with pytest.raises(ValidationError, match=r"0 .off. or a whole number from 3"):
+    with pytest.raises(ValidationError, match="too short"):
         Experiment(chrono=T_max)
     assert Experiment(chrono=0).chrono == 0
     assert Experiment(chrono=3).chrono == 3
@@ -238,7 +238,7 @@ def test_unknown_fields_are_refused() -> None:
 
 def test_hide_takes_only_controls_that_exist_each_once() -> None:
     assert View(hide="b_f,presets,b_f").hide == ("b_f", "presets")
-    with pytest.raises(ValidationError, match="names of controls"):
+    with pytest.raises(ValidationError, match="no such control"):
         View(hide="b_f,nonsense")
 
 

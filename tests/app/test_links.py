@@ -10,16 +10,17 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from app.errors import Problem
-from app.knobs import FIELDS, Experiment, View, allowed, bounds, default, kind
-from app.links import plain, read, write
+from app.keys import FIELDS, allowed, bounds, default, kind
+from app.knobs import Experiment
+from app.links import Asked, plain, read, write
+from app.view import Focus, View
 from tests.app.experiments import (
     CHOICES,
     INTEGERS,
     NO_WHOLE_NUMBER,
     NOT_A_NUMBER,
     NUMBERS,
-    experiments,
-    views,
+    asks,
 )
 
 
@@ -36,24 +37,21 @@ def refusal(query: str | bytes) -> Problem:
 # What reads back ---------------------------------------------------------------------------------
 
 
-@given(experiments(), views())
-@example(Experiment(text=" ", series=(1.0, 2.0)), View())
-@example(Experiment(signal="text", text="a+b&c=d%20#é 😀\x00\r\n?"), View())
-@example(Experiment(signal="series", series=(1e308, -5e-324, 1e16, 0.1, 0.0)), View())
-@example(Experiment(b_f=0.0), View(unit=0, step=0))
-def test_what_is_written_reads_back_equal_and_is_written_the_same(
-    experiment: Experiment, view: View
-) -> None:
-    query = write(experiment, view)
-    again, seen = read(query.encode(), with_view=True)
-    assert again == experiment.in_force()
-    assert seen == view
-    assert write(again, seen) == query
+@given(asks())
+@example(Asked(Experiment(text=" ", series=(1.0, 2.0))))
+@example(Asked(Experiment(signal="text", text="a+b&c=d%20#é 😀\x00\r\n?")))
+@example(Asked(Experiment(signal="series", series=(1e308, -5e-324, 1e16, 0.1, 0.0))))
+@example(Asked(Experiment(b_f=0.0), Focus(s=0, t=0, vs_b_f=0.0), View(unit=0, step=0)))
+def test_what_is_written_reads_back_equal_and_is_written_the_same(asked: Asked) -> None:
+    query = write(*asked)
+    again = read(query.encode(), with_view=True)
+    assert again == asked._replace(experiment=asked.experiment.in_force())
+    assert write(*again) == query
 
 
-@given(experiments(), views())
-def test_a_canonical_link_is_short_plain_and_in_order(experiment: Experiment, view: View) -> None:
-    query = write(experiment, view)
+@given(asks())
+def test_a_canonical_link_is_short_plain_and_in_order(asked: Asked) -> None:
+    experiment, query = asked.experiment, write(*asked)
     assert re.fullmatch(r"[A-Za-z0-9_.,~%=&-]*", query)
     if not query:
         return
@@ -145,8 +143,8 @@ def test_emoji_and_raw_utf8_mean_the_same_as_their_escapes() -> None:
 
 
 def test_letters_are_not_normalised() -> None:
-    composed, _ = read(b"signal=text&text=%C3%A9", with_view=True)
-    decomposed, _ = read(b"signal=text&text=e%CC%81", with_view=True)
+    composed, *_ = read(b"signal=text&text=%C3%A9", with_view=True)
+    decomposed, *_ = read(b"signal=text&text=e%CC%81", with_view=True)
     assert (composed.T, decomposed.T) == (1, 2)
 
 
@@ -272,7 +270,7 @@ def test_a_value_that_is_no_utf8_is_refused(key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["tau=1", "t=5", "=5", "B_f=1", "b_f%20=1", "%20T=1", "T%5B%5D=1", "x" * 10_000]
+    "query", ["tau=1", "tau=5", "=5", "B_f=1", "b_f%20=1", "%20T=1", "T%5B%5D=1", "x" * 10_000]
 )
 def test_an_unknown_key_is_refused(query: str) -> None:
     problem = refusal(query)
@@ -334,7 +332,7 @@ def test_nearest_clamps_numbers_and_drops_what_else_is_wrong(query: str, nearest
 def test_nearest_gives_a_signal_the_room_it_needs(signal: str, D: int) -> None:
     nearest = refusal(f"signal={signal}&D={D}").nearest
     assert nearest is not None
-    experiment, _ = read(nearest.encode(), with_view=True)
+    experiment, *_ = read(nearest.encode(), with_view=True)
     assert experiment.signal in (signal, "noise")
 
 
@@ -381,4 +379,45 @@ def test_any_bytes_are_read_or_refused(query: bytes) -> None:
 def test_view_keys_are_ignored_where_there_is_nothing_to_see(key: str) -> None:
     for value in ("nonsense", "", "%FF", "1", LONG):
         query = f"{key}={value}&{key}=again&T=7".encode()
-        assert read(query, with_view=False) == (Experiment(T=7), View())
+        assert read(query, with_view=False) == Asked(Experiment(T=7))
+
+
+def test_keys_that_look_closely_are_read_everywhere() -> None:
+    for with_view in (True, False):
+        asked = read(b"s=3&t=9&over=500&draw=2&worked=textbook&vs_b_f=5", with_view=with_view)
+        assert asked.focus == Focus(s=3, t=9, over=500, draw=2, worked="textbook", vs_b_f=5.0)
+
+
+# A second experiment -----------------------------------------------------------------------------
+
+
+def test_a_second_experiment_is_the_first_but_for_what_is_said() -> None:
+    asked = read(b"T=7&b_f=2&gain=3&vs_gain=0&vs_cell=gru", with_view=True)
+    assert asked.focus.second(asked.experiment) == Experiment(T=7, b_f=2.0, gain=0.0, cell="gru")
+
+
+def test_a_second_experiment_reads_as_long_as_the_first() -> None:
+    asked = read(b"signal=text&text=abc&vs_signal=noise", with_view=True)
+    assert asked.focus.second(asked.experiment) == Experiment(T=3)
+
+
+def test_a_second_experiment_that_does_not_fit_is_refused_by_its_own_key() -> None:
+    problem = refusal("D=2&vs_signal=copy&vs_b_f=3")
+    assert [error.key for error in problem.errors] == ["vs_signal"]
+    assert "D must be at least 3" in problem.errors[0].message
+    assert problem.nearest == "v=1&D=2&vs_b_f=3"
+
+
+@pytest.mark.parametrize("signal", ["text", "series"])
+def test_a_second_experiment_has_no_length_of_its_own(signal: str) -> None:
+    assert [error.key for error in refusal(f"vs_signal={signal}").errors] == ["vs_signal"]
+    assert [error.key for error in refusal("vs_T=5").errors] == ["vs_T"]
+
+
+def test_a_wrong_number_of_the_second_experiment_is_clamped_like_the_first_ones() -> None:
+    problem = refusal("vs_b_f=50&vs_chrono=2")
+    assert {error.key: error.value for error in problem.errors} == {
+        "vs_b_f": "50",
+        "vs_chrono": "2",
+    }
+    assert problem.nearest == "v=1&vs_b_f=20"

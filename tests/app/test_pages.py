@@ -2,29 +2,21 @@
 
 import io
 import re
+from pathlib import Path
 from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
 
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from app.knobs import (
-    FIELDS,
-    GATE_OF,
-    Experiment,
-    View,
-    bounds,
-    choices,
-    control,
-    default,
-    kind,
-    without_effect,
-    words,
-)
+from app.keys import FIELDS, bounds, choices, control, default, kind, words
+from app.knobs import GATE_OF, Experiment, without_effect
+from app.lenses import LENSES
 from app.lenses.highway import compute
 from app.lenses.highway import reading as lens_reading
-from app.links import plain, read, write
+from app.links import path_of, plain, read, write
 from app.reading import told, unit_told
+from app.view import Focus, View
 from lstm_engine import CELLS
 from tests.app.markup import Element, parsed
 from tests.app.samples import SMALL, asked
@@ -39,6 +31,8 @@ def opened(client: TestClient, address: str) -> Element:
     return parsed(answer.text)
 
 
+TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
+FORMS = [lens for lens in LENSES if "'lab.html'" in (TEMPLATES / f"{lens}.html").read_text()]
 QUERIES = {
     "defaults": "",
     "small": "v=1&T=12&H=3&D=2",
@@ -246,8 +240,9 @@ def test_every_field_stands_once_and_holds_its_value(client: TestClient, query: 
     names = [field.attributes["name"] for field in fields]
     expected = [key for key in FIELDS if key not in ("v", "hide")]
     assert sorted(names) == sorted(expected + (["hide"] if "hide=" in query else []))
-    experiment, view = read(query.encode(), with_view=True)
-    for name, value in [*experiment, *view]:
+    asked = read(query.encode(), with_view=True)
+    experiment = asked.experiment
+    for name, value in [pair for part in asked for pair in part]:
         if name == "v" or (name == "hide" and not value):
             continue
         unused = name in experiment.unused()
@@ -260,14 +255,17 @@ def test_every_field_stands_once_and_holds_its_value(client: TestClient, query: 
         else:
             text = field.text.removeprefix("\n") if field.tag == "textarea" else None
             assert (field.attributes["value"] if text is None else text) == held
-        assert ("disabled" in field.attributes) == (unused or held == "")
+        travels = name not in Experiment.model_fields and name not in LENSES["highway"].KEYS
+        still = travels and name != "hide" and held == plain(default(name))
+        assert ("disabled" in field.attributes) == (unused or held == "" or still)
 
 
 @pytest.mark.parametrize("key", [key for key in FIELDS if control(key)])
 def test_every_control_has_a_label_and_says_what_its_knob_says(
     client: TestClient, key: str
 ) -> None:
-    page, declared = opened(client, "/"), control(key)
+    offering = [lens for lens in FORMS if key in (*Experiment.model_fields, *LENSES[lens].KEYS)]
+    page, declared = opened(client, path_of(offering[0])), control(key)
     assert declared is not None
     (field,) = [
         e for e in page.all("input", "select", "textarea") if e.attributes.get("name") == key
@@ -278,7 +276,9 @@ def test_every_control_has_a_label_and_says_what_its_knob_says(
     assert described.text == FIELDS[key].description
     match kind(key):
         case "choice":
-            assert [o.attributes["value"] for o in field.all("option")] == list(choices(key))
+            absent = [""] if default(key) is None else []
+            offered = [o.attributes["value"] for o in field.all("option")]
+            assert offered == [*absent, *choices(key)]
         case "text" | "numbers":
             assert field.tag == "textarea"
         case sort:
@@ -413,8 +413,8 @@ def test_the_reading_of_the_page_is_the_apis(client: TestClient, query: str) -> 
         [cell.text for cell in row.all("th", "td")]
         for row in page.one("table", id="facts").one("tbody").all("tr")
     ]
-    experiment, _ = read(query.encode(), with_view=True)
-    for row, fact in zip(rows, lens_reading(compute(experiment)).facts, strict=True):
+    experiment, *_ = read(query.encode(), with_view=True)
+    for row, fact in zip(rows, lens_reading(compute(experiment, Focus())).facts, strict=True):
         assert row == [fact.label, on_the_line(told(fact)), unit_told(fact)]
 
 

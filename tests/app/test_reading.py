@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from app.lenses.highway import compute, reading
 from app.links import read
 from app.reading import Fact, fate, fates, heading, kept, mantissa, powers_of_ten, told, unit_told
+from app.view import Focus
 
 
 @pytest.mark.parametrize(
@@ -114,13 +115,13 @@ def test_a_fact_is_told_as_the_number_it_stands_for(value: float, unit: str, wor
     ],
 )
 def test_the_headline_says_which_road_the_gradient_took(query: str, words: str) -> None:
-    experiment, _ = read(query.encode(), with_view=False)
-    assert words in reading(compute(experiment)).headline
+    experiment, *_ = read(query.encode(), with_view=False)
+    assert words in reading(compute(experiment, Focus())).headline
 
 
 def test_the_facts_are_the_numbers_at_step_0() -> None:
-    experiment, _ = read(b"T=60&H=6&b_f=3", with_view=False)
-    found = compute(experiment)
+    experiment, *_ = read(b"T=60&H=6&b_f=3", with_view=False)
+    found = compute(experiment, Focus())
     values = [fact.value for fact in reading(found).facts]
     for number_ in (
         found.cell.exact_rms[0],
@@ -137,7 +138,7 @@ def test_the_facts_are_the_numbers_at_step_0() -> None:
 
 
 def test_chaos_is_told_in_numbers_and_calm_is_not() -> None:
-    wild, _ = read(b"T=300&H=16&init=normal&gain=10", with_view=False)
-    calm, _ = read(b"T=300&H=16", with_view=False)
-    assert any("LSTM is chaotic" in words for words in reading(compute(wild)).warnings)
-    assert reading(compute(calm)).warnings == ()
+    wild, *_ = read(b"T=300&H=16&init=normal&gain=10", with_view=False)
+    calm, *_ = read(b"T=300&H=16", with_view=False)
+    assert any("LSTM is chaotic" in words for words in reading(compute(wild, Focus())).warnings)
+    assert reading(compute(calm, Focus())).warnings == ()

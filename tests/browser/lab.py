@@ -13,11 +13,14 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, R
 PROBE = Path(__file__).with_name("probe.js")
 PATIENCE_S = 30.0
 
-READ_FIGURE = """() => document.querySelector(".plot").data.map((trace) => ({
-  type: trace.type, name: trace.name, units: trace.meta.units,
-  x: Array.from(trace.x), y: Array.from(trace.y),
-  z: trace.z && Array.from(trace.z, (row) => Array.from(row)),
-}))"""
+READ_FIGURE = """() => {
+  const { data, layout } = document.querySelector(".plot");
+  return data.map((trace) => ({
+    type: trace.type, name: trace.name, units: layout.meta.axes[trace.meta.y].order,
+    x: Array.from(trace.x), y: Array.from(trace.y),
+    z: trace.z && Array.from(trace.z, (row) => Array.from(row)),
+  }));
+}"""
 
 # The page raises exponents as it sets them; programs are told raised digits.
 READ_WORDS = """(element) => [...element.childNodes].map((part) => {
@@ -25,18 +28,20 @@ READ_WORDS = """(element) => [...element.childNodes].map((part) => {
   return part.nodeName === "SUP" ? [...part.textContent].map(raised).join("") : part.textContent;
 }).join("")"""
 
-# Where a step and a unit of a map lie on the screen.
+# Where a place of a trace lies on the screen: in a map the middle of a column and of a unit's row
+# (or of a row by its number, where rows are no units), on a curve a point.
 PLACE = """([name, column, unit]) => {
   const plot = document.querySelector(".plot");
-  const trace = plot.data.find((trace) => trace.type === "heatmap" && trace.name === name);
+  const trace = plot.data.find((trace) => trace.meta.name === name && !trace.z === (unit === null));
   const axis = (id) => plot._fullLayout[id[0] + "axis" + id.slice(1)];
   const [x, y] = [axis(trace.xaxis), axis(trace.yaxis)];
-  const middle = (trace.x[column] + trace.x[column + 1]) / 2;
   const corner = plot.getBoundingClientRect();
-  return {
-    x: corner.left + x._offset + x.d2p(middle),
-    y: corner.top + y._offset + y.d2p(trace.meta.units.indexOf(unit)),
-  };
+  const at = (across, up) => ({
+    x: corner.left + x._offset + x.d2p(across), y: corner.top + y._offset + y.d2p(up),
+  });
+  if (!trace.z) return at(trace.x[column], trace.y[column]);
+  const row = plot.layout.meta.axes[trace.meta.y].order?.indexOf(unit) ?? unit;
+  return at((trace.x[column] + trace.x[column + 1]) / 2, (trace.y[row] + trace.y[row + 1]) / 2);
 }"""
 
 Map = dict[str, Any]
@@ -142,10 +147,10 @@ class Lab:
     def probed(self, name: str) -> Any:
         return self.page.evaluate("(name) => probe[name]", name)
 
-    def place(self, map_name: str, column: int, unit: int) -> tuple[float, float]:
-        """Where a step and unit of a map lie on the screen."""
+    def place(self, name: str, column: int, unit: int | None = None) -> tuple[float, float]:
+        """Where a step and a unit of a map, or a point of a curve, lie on the screen."""
         self.page.locator(".plot").scroll_into_view_if_needed()
-        at = self.page.evaluate(PLACE, [map_name, column, unit])
+        at = self.page.evaluate(PLACE, [name, column, unit])
         return at["x"], at["y"]
 
     # --- What is seen

@@ -51,3 +51,8 @@ document.addEventListener("securitypolicyviolation", ({ effectiveDirective, bloc
 new PerformanceObserver((list) => {
   for (const entry of list.getEntries()) if (!entry.hadRecentInput) probe.shift += entry.value;
 }).observe({ type: "layout-shift", buffered: true });
+
+// A visitor's hand: the plot waits for one. Told not to, it keeps still.
+addEventListener("load", () => {
+  if (!window.name.includes("still")) dispatchEvent(new Event("pointermove"));
+});

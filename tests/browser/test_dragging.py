@@ -4,6 +4,7 @@ import re
 
 from playwright.sync_api import expect
 
+from tests.browser.conftest import Visit
 from tests.browser.lab import Lab
 
 
@@ -215,3 +216,13 @@ def test_a_second_click_lets_the_pinned_unit_go(lab: Lab) -> None:
     lab.until_drawn("/?v=1&T=20&H=4&unit=2&step=10")
     lab.page.mouse.click(x, y)
     lab.until_drawn("/?v=1&T=20&H=4")
+
+
+def test_the_plot_waits_for_a_hand_and_the_picture_does_not(visit: Visit) -> None:
+    lab = visit()
+    lab.context.add_init_script("window.name = 'still'")
+    lab.page.goto(lab.server, wait_until="networkidle")
+    assert lab.page.evaluate("document.querySelector('.figure img').naturalWidth") > 0
+    assert lab.page.evaluate("[probe.asked, typeof Plotly]") == [0, "undefined"]
+    lab.page.mouse.move(300, 300)
+    lab.until("() => probe.drawn.length > 0")

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from app.state import PRESETS
+from app.presets import PRESETS
 from tests.browser.conftest import Visit
 from tests.browser.lab import Lab
 

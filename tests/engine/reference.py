@@ -41,26 +41,50 @@ def cell_maps(states: lstm.States, weights: Weights, steps: set[int], digits: in
         U = mp.matrix(weights.weight_hh.tolist())
         product, direct, found = mp.eye(2 * H)[:H, :], [mpf(1)] * H, {}
         for t in range(T, 0, -1):
-            a_i, a_f, a_g, a_o = (_row(a[t - 1]) for a in _gates(states))
-            before, now = _row(states.c[t - 1]), _row(states.c[t])
-            step = mp.zeros(2 * H, 2 * H)
-            for j in range(H):
-                r = _sigmoid(a_o[j]) * _sech2(now[j])
-                step[j, j] = _sigmoid(a_f[j])
-                for k in range(H):
-                    step[j, H + k] = (
-                        mp.tanh(a_g[j]) * _slope(a_i[j]) * U[j, k]
-                        + before[j] * _slope(a_f[j]) * U[H + j, k]
-                        + _sigmoid(a_i[j]) * _sech2(a_g[j]) * U[2 * H + j, k]
-                    )
-                    step[H + j, H + k] = mp.tanh(now[j]) * _slope(a_o[j]) * U[3 * H + j, k]
-                for k in range(2 * H):
-                    step[H + j, k] += r * step[j, k]
-            product = product * step
-            direct = [d * _sigmoid(a) for d, a in zip(direct, a_f, strict=True)]
+            product = product * _step(states, U, t)
+            direct = [d * _sigmoid(a) for d, a in zip(direct, _row(states.a_f[t - 1]), strict=True)]
             if t - 1 in steps:
                 found[t - 1] = _answer(states, product, direct, t - 1, H)
         return found
+
+
+def cell_blocks(states: lstm.States, weights: Weights, steps: set[int], digits: int = 60) -> dict:
+    """{t: log10 norms of the columns of c to c, h to c, c to h, h to h}, lists of H floats."""
+    with mp.workdps(digits):
+        T, H = states.i.shape
+        U = mp.matrix(weights.weight_hh.tolist())
+        product, found = mp.eye(2 * H), {}
+        for t in range(T, 0, -1):
+            product = product * _step(states, U, t)
+            if t - 1 in steps:
+                to_c, to_h = product[:H, :], product[H:, :]
+                found[t - 1] = [
+                    _norms(rows[:, side], H)
+                    for rows in (to_c, to_h)
+                    for side in (slice(0, H), slice(H, 2 * H))
+                ]
+        return found
+
+
+def _step(states: lstm.States, U, t: int):
+    """∂(c_t, h_t)/∂(c_{t-1}, h_{t-1})."""
+    H = states.i.shape[1]
+    a_i, a_f, a_g, a_o = (_row(a[t - 1]) for a in _gates(states))
+    before, now = _row(states.c[t - 1]), _row(states.c[t])
+    step = mp.zeros(2 * H, 2 * H)
+    for j in range(H):
+        r = _sigmoid(a_o[j]) * _sech2(now[j])
+        step[j, j] = _sigmoid(a_f[j])
+        for k in range(H):
+            step[j, H + k] = (
+                mp.tanh(a_g[j]) * _slope(a_i[j]) * U[j, k]
+                + before[j] * _slope(a_f[j]) * U[H + j, k]
+                + _sigmoid(a_i[j]) * _sech2(a_g[j]) * U[2 * H + j, k]
+            )
+            step[H + j, H + k] = mp.tanh(now[j]) * _slope(a_o[j]) * U[3 * H + j, k]
+        for k in range(2 * H):
+            step[H + j, k] += r * step[j, k]
+    return step
 
 
 def _gates(states: lstm.States) -> tuple:

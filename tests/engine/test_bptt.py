@@ -147,7 +147,9 @@ def test_the_norms_are_of_what_each_step_adds(name: str) -> None:
             norms = np.log10(np.linalg.norm(added.reshape(12, -1), axis=1))
         np.testing.assert_allclose(getattr(ours.log10_by_step, field), norms, atol=1e-12)
         assert_close(getattr(ours.weights, field), added.sum(axis=0))
-    for norms, vectors in ((ours.log10_dh, ours.dh), (ours.log10_dc, ours.dc)):
+    sides = [(g.log10_after, g.after) for g in ours.gates.values()]
+    sides += [(g.log10_before, g.before) for g in ours.gates.values()]
+    for norms, vectors in ((ours.log10_dh, ours.dh), (ours.log10_dc, ours.dc), *sides):
         with np.errstate(divide="ignore"):
             expected = np.log10(np.linalg.norm(vectors, axis=1))
         np.testing.assert_allclose(norms, expected, atol=1e-12)
@@ -223,6 +225,9 @@ def test_norms_go_on_where_float64_ends(name: str) -> None:
     assert log10 < -400 and not ours.dc[:50].any()
     added = ours.log10_by_step.bias_ih[:50]
     assert (added < -308).all() and np.isfinite(added).all()
+    by_gate = np.stack([gate.log10_before[:50] for gate in ours.gates.values()])
+    together = np.logaddexp.reduce(2 * np.log(10) * by_gate, axis=0) / (2 * np.log(10))
+    np.testing.assert_allclose(together, added, rtol=1e-12)
 
 
 def test_a_closed_gate_leaves_the_closed_form_at_any_length() -> None:
@@ -235,6 +240,8 @@ def test_a_closed_gate_leaves_the_closed_form_at_any_length() -> None:
     slope = (ours.log10_dc[9000] - ours.log10_dc[0]) / 9000
     assert slope == pytest.approx(expected, rel=1e-12)
     assert ours.log10_dc[0] < -34_000
+    candidate = ours.gates["g"].log10_after[:-1]  # dg = dc⊙i, and i = ½ until the input comes
+    np.testing.assert_allclose(candidate, ours.log10_dc[1:-1] + np.log10(0.5), rtol=1e-13)
 
 
 def test_norms_of_inputs_whose_squares_leave_float64() -> None:

@@ -1,6 +1,7 @@
 """How far the direct path reaches."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -123,6 +124,23 @@ def test_of_one_forget_bias_alone_the_needed_shift_is_the_difference(b_f: float,
     expected = horizon.needed_bias(T) - b_f
     found = horizon.needed_shift(lstm, states, weights, T)
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru", "minlstm", "mingru"])
+@pytest.mark.parametrize("b_f", [-20.0, 1.0, 20.0])
+@pytest.mark.parametrize("T", [1.0, 100.0, 1e5])
+def test_the_needed_shift_is_found_in_a_few_looks_at_the_carry(
+    name: str, b_f: float, T: float
+) -> None:
+    cell, states, weights = run(name, biases={"f": b_f, "i": -3.0})
+    looks = []
+
+    def looked_at(*args: object) -> np.ndarray:
+        looks.append(1)
+        return cell.log10_carry(*args)
+
+    horizon.needed_shift(SimpleNamespace(log10_carry=looked_at), states, weights, T)
+    assert 5 < len(looks) < 40
 
 
 def test_a_changing_gate_needs_more_than_its_mean_says() -> None:

@@ -258,6 +258,24 @@ def test_a_run_cut_short_gives_the_exponents_that_stood_there(name: str) -> None
         np.testing.assert_allclose(np.sort(settling[19])[::-1], cut, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("leading", [None, 2])
+def test_exponents_of_a_stretch_of_steps_see_no_other(leading: int | None) -> None:
+    weights = draw_cell(lstm, "pytorch", 3, 4, seed=1, biases={"f": 2})
+    x = draw_inputs("noise", 80, 3)
+    found, settling = lyapunov_exponents(
+        lstm, lstm.forward(weights, x), weights, leading, first=31, last=70
+    )
+    assert settling.shape == (40, leading or 8)
+    cut = lstm.forward(weights, x[:70])
+    late, _ = lyapunov_exponents(lstm, cut, weights, leading, first=31)
+    np.testing.assert_array_equal(found, late)
+    log_det = [np.linalg.slogdet(jacobian(lstm, cut, weights, t))[1] for t in range(31, 71)]
+    if leading is None:
+        assert found.sum() == pytest.approx(np.mean(log_det), rel=1e-9)
+    with pytest.raises(ValueError, match="do not lie within 1 … 80"):
+        lyapunov_exponents(lstm, lstm.forward(weights, x), weights, leading, last=81)
+
+
 def test_exponents_are_those_of_the_plain_qr_iteration() -> None:
     weights = draw_cell(lstm, "pytorch", 3, 6, seed=1, biases={"f": 2})
     states = lstm.forward(weights, draw_inputs("noise", 120, 3))
@@ -267,6 +285,26 @@ def test_exponents_are_those_of_the_plain_qr_iteration() -> None:
         total += np.log(np.abs(np.diagonal(R)))
     found, _ = lyapunov_exponents(lstm, states, weights)
     np.testing.assert_allclose(found, np.sort(total / 120)[::-1], rtol=1e-9)
+
+
+@every_cell
+@pytest.mark.parametrize("leading", [1, 4])
+def test_directions_that_go_through_weight_hh_go_through_the_jacobians(
+    name: str, leading: int
+) -> None:
+    cell, weights = BY_NAME[name], drawn(name, "pytorch", 3, 6, seed=1)
+    weights = weights._replace(bias_ih=weights.bias_ih + 3.0 * (name == "rnn-relu"))
+    states = cell.forward(weights, draw_inputs("noise", 530, 3, amplitude=0.3))
+    n = len(jacobian(cell, states, weights, 1))
+    Q = np.linalg.qr(np.random.RandomState(0).standard_normal((n, leading)))[0]
+    growth = []
+    for t in range(1, 531):
+        Q, R = np.linalg.qr(jacobian(cell, states, weights, t) @ Q)
+        growth.append(np.log(np.abs(np.diagonal(R))))
+    found, settling = lyapunov_exponents(cell, states, weights, leading)
+    expected = np.sort(np.mean(growth, axis=0))[::-1]
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+    np.testing.assert_array_equal(settling[-1], found)
 
 
 def test_a_diagonal_network_has_the_logarithms_of_its_weights() -> None:
@@ -303,7 +341,8 @@ def test_a_lost_rank_is_an_exponent_of_minus_infinity() -> None:
     assert np.isneginf(found[5:]).all() and np.isneginf(settling[:, 5:]).all()
     dead = Weights(np.zeros((3, 1)), np.eye(3), -np.ones(3), np.zeros(3))
     states = Rnn("relu").forward(dead, np.zeros((3, 1)))
-    assert np.isneginf(lyapunov_exponents(Rnn("relu"), states, dead)[0]).all()
+    for leading in (None, 2):
+        assert np.isneginf(lyapunov_exponents(Rnn("relu"), states, dead, leading)[0]).all()
 
 
 def test_a_unit_that_nobody_hears_costs_one_exponent_and_changes_no_other() -> None:

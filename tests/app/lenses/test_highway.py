@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from app.drawing.pen import Pen
-from app.knobs import Experiment, View
+from app.knobs import Experiment
 from app.lenses import highway
+from app.view import Focus, View
 from lstm_engine import CELLS, Cell, cell_survival, lstm
 
 
@@ -29,12 +30,12 @@ def test_a_log_axis_shows_each_of_the_last_steps_however_long_the_sequence() -> 
 @pytest.mark.parametrize("lag", ["linear", "log"])
 def test_what_is_drawn_of_a_long_sequence_is_what_the_engine_says_of_those_steps(lag: str) -> None:
     experiment = Experiment(T=1500, H=3, D=2)
-    found = highway.compute(experiment)
+    found = highway.compute(experiment, Focus())
     figure = highway.figure(found, View(lag=lag))
     cell, _, inputs = highway.networks(experiment)
     whole = cell_survival(lstm, lstm.forward(cell, inputs), cell)
     steps = figure.time.steps
-    np.testing.assert_allclose(figure.panels[0].log10, whole.log10_exact[steps], atol=1e-9)
+    np.testing.assert_allclose(figure.panels[0].values, whole.log10_exact[steps], atol=1e-9)
     told = highway.answer(found)
     np.testing.assert_array_equal(told["t"], highway.steps_told(1500))
     np.testing.assert_allclose(told["cell"]["log10_exact"], whole.log10_exact[told["t"]], atol=1e-9)
@@ -50,7 +51,7 @@ def test_the_share_as_a_logarithm_is_the_share_and_goes_on_where_float64_ends() 
 
 
 def warned(**knobs: object) -> tuple[str, ...]:
-    return highway.warnings(highway.compute(Experiment(**knobs)))
+    return highway.warnings(highway.compute(Experiment(**knobs), Focus()))
 
 
 def test_chaos_is_told_of_chaotic_networks_alone() -> None:
@@ -66,7 +67,7 @@ def test_chaos_is_told_of_chaotic_networks_alone() -> None:
 
 
 def headline(**knobs: object) -> str:
-    return highway.reading(highway.compute(Experiment(**knobs))).headline
+    return highway.reading(highway.compute(Experiment(**knobs), Focus())).headline
 
 
 def test_the_sentence_names_the_road_that_the_gradient_took() -> None:
@@ -80,7 +81,7 @@ def test_the_sentence_names_the_road_that_the_gradient_took() -> None:
 
 @pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
 def test_headline_maps_and_facts_name_the_cell_and_no_other(cell: Cell) -> None:
-    found = highway.compute(Experiment(cell=cell.NAME, T=12, H=3))
+    found = highway.compute(Experiment(cell=cell.NAME, T=12, H=3), Focus())
     reading = highway.reading(found)
     assert f"in the {cell.TITLE}" in reading.headline
     titles = [panel.title for panel in highway.figure(found, View()).panels[:2]]
@@ -91,7 +92,7 @@ def test_headline_maps_and_facts_name_the_cell_and_no_other(cell: Cell) -> None:
 
 @pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
 def test_the_titles_of_the_maps_fit_over_them_even_on_a_phone(cell: Cell) -> None:
-    figure = highway.figure(highway.compute(Experiment(cell=cell.NAME, T=3, H=2)), View())
+    figure = highway.figure(highway.compute(Experiment(cell=cell.NAME, T=3, H=2), Focus()), View())
     pen = Pen(1, 1, 1.0)
     for sheet in figure.sheets.values():
         for panel in figure.panels[:3]:
@@ -101,7 +102,7 @@ def test_the_titles_of_the_maps_fit_over_them_even_on_a_phone(cell: Cell) -> Non
 
 @pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
 def test_a_cell_where_nothing_recurs_has_one_road(cell: Cell) -> None:
-    found = highway.compute(Experiment(cell=cell.NAME))
+    found = highway.compute(Experiment(cell=cell.NAME), Focus())
     (share,) = [f.value for f in highway.reading(found).facts if f.label == "Highway share"]
     one_road = "is all there is, so direct is exact" in highway.reading(found).headline
     assert one_road == (share == 0.0) == (not cell.RECURRENT)
@@ -112,7 +113,7 @@ def test_a_cell_where_nothing_recurs_has_one_road(cell: Cell) -> None:
 def facts_of(**knobs: object) -> dict[str, float]:
     return {
         fact.label: fact.value
-        for fact in highway.reading(highway.compute(Experiment(**knobs))).facts
+        for fact in highway.reading(highway.compute(Experiment(**knobs), Focus())).facts
     }
 
 
@@ -136,7 +137,7 @@ def test_the_carry_is_made_of_the_cells_own_gates() -> None:
 
 def test_a_carry_above_one_grows() -> None:
     knobs = {"cell": "peephole", "b_f": 20.0, "seed": 2, "H": 4, "gain": 0.1}
-    assert highway.compute(Experiment(**knobs)).cell.direct_rms[0] > 0.1
+    assert highway.compute(Experiment(**knobs), Focus()).cell.direct_rms[0] > 0.1
     assert "forget gates with their peepholes, grows 1.32-fold: " in headline(**knobs)
 
 
@@ -148,7 +149,7 @@ def test_the_bias_that_keeps_half_does_so_in_the_cell_it_is_told_of(cell: str, T
     assert bool(told) == (cell not in ("lstm-1997", "minlstm"))
     for bias in told:
         silent = Experiment(cell=cell, T=T, H=2, b_f=bias, signal="zeros")
-        assert highway.compute(silent).cell.direct_rms[0] == pytest.approx(math.log10(0.5))
+        assert highway.compute(silent, Focus()).cell.direct_rms[0] == pytest.approx(math.log10(0.5))
 
 
 def test_no_sentence_speaks_in_the_notation_of_programs() -> None:

@@ -1,0 +1,274 @@
+"""The spectrum lens: what the steps do to directions, and what the RNN's weights alone promise."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from app.drawing.figure import Figure
+from app.knobs import Experiment
+from app.lenses.spectrum import figures as spectrum_figure
+from app.lenses.spectrum.computed import Directions, Spectrum, directions, steps_settled, steps_told
+from app.lenses.spectrum.figures import framed
+from app.networks import networks
+from app.reading import Fact, Reading, chaotic, fates, heading, kept, steps_of, told
+from app.view import Focus, View
+from lstm_engine import (
+    CELLS,
+    Rnn,
+    largest_singular_value,
+    pascanu_bound,
+    spectral_radius,
+    verdict,
+)
+from lstm_engine.bounds import STEEPEST
+
+TITLE = "Spectrum"
+QUESTION = "Which directions survive?"
+KEYS = ("t", "floor", "lag", "step")
+SHEETS = spectrum_figure.SHEETS
+NEAR = 3.0  # decades: a thousandth of the best direction
+
+
+def compute(experiment: Experiment, focus: Focus) -> Spectrum:
+    """Both networks' singular values, eigenvalues and exponents, and the bound from weights alone.
+
+    Raises:
+        lstm_engine.LeftFloat64: a state is no float64 any more.
+    """
+    cell, rnn, T = CELLS[experiment.cell], Rnn(experiment.act), experiment.T
+    weights, rnn_weights, inputs = networks(experiment)
+    steps, settled = steps_told(T, experiment.H), steps_settled(T, experiment.H)
+    step = min(max(T if focus.t is None else focus.t, 1), T)
+    return Spectrum(
+        experiment,
+        focus.t,
+        step,
+        steps,
+        settled,
+        directions(cell, weights, inputs, steps, settled, step),
+        directions(rnn, rnn_weights, inputs, steps, settled, step),
+        pascanu_bound(rnn, rnn_weights, T - steps),
+        STEEPEST[rnn.act],
+        largest_singular_value(rnn_weights.weight_hh),
+        spectral_radius(rnn_weights.weight_hh),
+        verdict(rnn, rnn_weights),
+    )
+
+
+def answer(spectrum: Spectrum) -> dict[str, Any]:
+    """What ``/api/spectrum`` tells; `unknown` counts, for each step, the directions that are null
+    because they are too small beside the best one to be known, and not because they are zero."""
+    bound = {
+        "log10_bound": spectrum.log10_bound,
+        "steepest_slope": spectrum.steepest,
+        "largest_singular_value": spectrum.largest,
+        "spectral_radius": spectrum.radius,
+        "verdict": spectrum.verdict,
+    }
+    return {
+        "t": spectrum.steps,
+        "eigenvalues_of_step": spectrum.step,
+        "settled": spectrum.settled,
+        "cell": {"name": spectrum.experiment.cell, **network(spectrum.cell)},
+        "rnn": {**network(spectrum.rnn), **bound},
+    }
+
+
+def network(found: Directions) -> dict[str, Any]:
+    """One network's part of the answer."""
+    return {
+        "log10_norm": found.log10_kept[:, 0],
+        "log10_directions": found.log10_kept,
+        "unknown": np.isnan(found.log10_kept).sum(axis=1),
+        "eigenvalues": {"real": found.eigenvalues.real, "imag": found.eigenvalues.imag},
+        "lyapunov": found.exponents,
+        "lyapunov_settling": found.settling,
+    }
+
+
+def table(spectrum: Spectrum) -> Iterator[str]:
+    """The lines of ``/api/spectrum.csv``: empty is zero, nan too small to be known."""
+    yield "t,direction,cell_log10,rnn_log10"
+    for row, t in enumerate(spectrum.steps.tolist()):
+        pairs = zip(
+            spectrum.cell.log10_kept[row].tolist(),
+            spectrum.rnn.log10_kept[row].tolist(),
+            strict=True,
+        )
+        for rank, values in enumerate(pairs, 1):
+            written = ("" if value == -math.inf else repr(value) for value in values)
+            yield f"{t},{rank},{','.join(written)}"
+
+
+def reading(spectrum: Spectrum) -> Reading:
+    """What the figure shows: how much the best directions keep, and what the bound is worth."""
+    cell, rnn, T = spectrum.cell, spectrum.rnn, spectrum.experiment.T
+    ours, theirs = float(cell.log10_kept[0, 0]), float(rnn.log10_kept[0, 0])
+    back = (
+        steps_of(spectrum.lag) if spectrum.lag == T else f"the last {spectrum.lag:,} of {T:,} steps"
+    )
+    headline = (
+        f"Sent back {back} in time, the best direction {fates(cell.title, ours, theirs)}. "
+        f"{promise(spectrum)}"
+    )
+    name, H = heading(cell.title), spectrum.experiment.H
+    facts = (
+        Fact(f"{name}, best direction (spectral norm)", ours, "log10"),
+        Fact("Vanilla RNN, best direction (spectral norm)", theirs, "log10"),
+        Fact("Vanilla RNN, bound on its best direction", float(spectrum.log10_bound[0]), "log10"),
+        Fact(f"{name}, directions within a thousandth of the best", near(cell), f"of {H}"),
+        Fact("Vanilla RNN, directions within a thousandth of the best", near(rnn), f"of {H}"),
+        *(
+            Fact(
+                f"{heading(n.title)}, largest Lyapunov exponent", float(n.exponents[0]), "ln a step"
+            )
+            for n in (cell, rnn)
+            if math.isfinite(n.exponents[0])
+        ),
+        *(
+            Fact(
+                f"{heading(n.title)}, largest |eigenvalue| of step {spectrum.step}", largest(n), ""
+            )
+            for n in (cell, rnn)
+        ),
+    )
+    return Reading(headline, facts, warnings(spectrum))
+
+
+def near(found: Directions) -> float:
+    """How many directions keep at least a thousandth of what the best one keeps."""
+    kept_of = found.log10_kept[0]
+    if kept_of[0] == -math.inf:
+        return 0.0
+    return float((kept_of >= kept_of[0] - NEAR).sum())
+
+
+def largest(found: Directions) -> float:
+    """The spectral radius of one step."""
+    return float(np.abs(found.eigenvalues[0]))
+
+
+def promise(spectrum: Spectrum) -> str:
+    """The verdict on the RNN's weights as a sentence."""
+    if spectrum.largest == 0.0:
+        return "The RNN's recurrent weights are all zero, so nothing goes back a single step."
+    if spectrum.verdict == "vanishes":
+        most = kept(math.log10(spectrum.steepest * spectrum.largest))
+        return (
+            "The RNN's weights alone prove that its gradient vanishes: no step can keep more than "
+            f"{most} of it."
+        )
+    if spectrum.verdict == "inconclusive":
+        return (
+            "The RNN's weights alone prove neither that its gradient vanishes nor that it explodes."
+        )
+    return (
+        "The RNN's weights allow its gradient to explode; whether it does, the slopes on its way "
+        "decide."
+    )
+
+
+def warnings(spectrum: Spectrum) -> tuple[str, ...]:
+    """What was asked for and is not there, what was left out."""
+    T, asked, found = spectrum.experiment.T, spectrum.asked, []
+    if asked is not None and asked > T:
+        found.append(
+            f"There is no step {asked:,}: the eigenvalues are those of the last step, {T:,}."
+        )
+    if asked == 0:
+        found.append("No step leads to step 0: the eigenvalues are those of step 1.")
+    if spectrum.lag < T:
+        found.append(
+            f"Only the last {spectrum.lag:,} of {T:,} steps are looked at, back to step "
+            f"{T - spectrum.lag:,}: all of them would take too long."
+        )
+    networks = (spectrum.cell, spectrum.rnn)
+    found += chaotic({n.title: n.log10_amplification for n in networks}, T)
+    return tuple(found)
+
+
+def numbers(spectrum: Spectrum, view: View) -> dict[str, Any]:
+    """The tables beside the figure."""
+    cell, rnn = spectrum.cell, spectrum.rnn
+    sigma, rho = spectrum.steepest * spectrum.largest, spectrum.steepest * spectrum.radius
+    T = spectrum.experiment.T
+    return {
+        "cell": heading(cell.title),
+        "act": spectrum.experiment.act,
+        "verdict": spectrum.verdict,
+        "weights": [
+            (sign, words, number(value))
+            for sign, words, value in (
+                ("γ", f"the steepest slope of {spectrum.experiment.act}", spectrum.steepest),
+                (
+                    "σ₁",
+                    "the most that the recurrent weights stretch any direction",
+                    spectrum.largest,
+                ),
+                ("γσ₁", "the most that one step can keep", sigma),
+                ("ρ", "the largest eigenvalue of the recurrent weights, by size", spectrum.radius),
+                ("γρ", "what a step keeps in the long run, if all slopes are steepest", rho),
+            )
+        ],
+        "lag": steps_of(spectrum.lag),
+        "bound": told(Fact("", float(spectrum.log10_bound[0]), "log10")),
+        "norm": told(Fact("", float(rnn.log10_kept[0, 0]), "log10")),
+        "exponents": [
+            (rank, *rate(ours), *rate(theirs))
+            for rank, (ours, theirs) in enumerate(
+                zip(cell.exponents.tolist(), rnn.exponents.tolist(), strict=True), 1
+            )
+        ],
+        "step": spectrum.step,
+        "eigenvalues": [(heading(n.title), *in_the_plane(n)) for n in (cell, rnn)],
+        "other_steps": sorted({1, max(1, T // 4), max(1, T // 2), max(1, 3 * T // 4), T}),
+        "left_out": left_out(spectrum),
+    }
+
+
+def number(value: float) -> str:
+    """A plain number as the page writes it."""
+    return "−∞" if value == -math.inf else told(Fact("", value, ""))
+
+
+def rate(exponent: float) -> tuple[str, str]:
+    """An exponent, and what it means for a difference between two states."""
+    if exponent == -math.inf:
+        return "−∞", "is lost exactly"
+    if abs(exponent) < 1e-6:
+        return number(exponent), "stays"
+    becomes = "halves" if exponent < 0 else "doubles"
+    return number(exponent), f"{becomes} every {math.log(2) / abs(exponent):,.3g} steps"
+
+
+def in_the_plane(found: Directions) -> tuple[str, int, int, int]:
+    """The largest modulus, how many there are, outside the circle, outside the drawing."""
+    values = found.eigenvalues
+    outside = int((np.abs(values) > 1 + 1e-9).sum())
+    return number(largest(found)), len(values), outside, int((~framed(values)).sum())
+
+
+def left_out(spectrum: Spectrum) -> list[str]:
+    """What the budget or float64 left out, in sentences."""
+    found, n = [], len(spectrum.cell.eigenvalues)
+    if len(spectrum.steps) <= spectrum.lag:
+        count = f"{len(spectrum.steps)} of {spectrum.lag + 1:,}"
+        found.append(
+            f"Norms and directions are worked out at {count} steps, dense towards the end."
+        )
+    if len(spectrum.cell.exponents) < n:
+        m, name = len(spectrum.cell.exponents), heading(spectrum.cell.title)
+        found.append(f"Of the {name}'s {n} Lyapunov exponents the largest {m} are told.")
+    if any(np.isnan(network.log10_kept).any() for network in (spectrum.cell, spectrum.rnn)):
+        found.append(
+            "A direction's line ends where it keeps less than 10⁻¹⁰ of what the best one keeps: "
+            "there, float64 cannot tell it from the rounding of the best."
+        )
+    return found
+
+
+def figure(spectrum: Spectrum, view: View) -> Figure:
+    """Norms with their bound, directions of both networks, one step's eigenvalues, exponents."""
+    return spectrum_figure.figure(spectrum, view)

@@ -1,0 +1,14 @@
+// A lens in a frame: the theme that the frame's address asks for (#light, #dark), then the plot.
+
+const { plot, plotly } = document.currentScript.dataset;
+const theme = location.hash.slice(1);
+if (["light", "dark"].includes(theme)) document.documentElement.dataset.theme = theme;
+
+async function draw() {
+  const [{ Figure }, response] = await Promise.all([import("./figure.js"), fetch(plot)]);
+  if (!response.ok) return; // the server's picture stays
+  const figure = new Figure(document.getElementById("figure"), { source: plotly, pinned() {}, failed() {} });
+  await figure.draw(await response.json());
+}
+
+addEventListener("DOMContentLoaded", () => draw().catch(() => {}));
