@@ -113,11 +113,20 @@ def as_preview(lens: str, found: Any, asked: Asked) -> bytes:
 
 
 def as_picture(width: Width) -> Form:
-    """The page's first picture, for wide screens or for phones."""
+    """The figure as a picture, for wide screens or for phones."""
 
     def form(lens: str, found: Any, asked: Asked) -> bytes:
         figure = LENSES[lens].figure(found, asked.view)
         return picture.png(figure, width, PIXELS_PER_POINT[width])
+
+    return form
+
+
+def as_drawing(width: Width) -> Form:
+    """The page's first picture as SVG: sharp at any size, in the reader's own font."""
+
+    def form(lens: str, found: Any, asked: Asked) -> bytes:
+        return picture.svg(LENSES[lens].figure(found, asked.view), width)
 
     return form
 
@@ -152,6 +161,8 @@ FORMS: dict[str, Form] = {
     "preview": as_preview,
     "wide": as_picture("wide"),
     "narrow": as_picture("narrow"),
+    "wide-svg": as_drawing("wide"),
+    "narrow-svg": as_drawing("narrow"),
     "svg": as_svg,
     "html": as_html,
 }

@@ -28,11 +28,13 @@ MEDIA = {
     "narrow": "image/png",
     "preview": "image/png",
     "svg": "image/svg+xml",
+    "wide-svg": "image/svg+xml",
+    "narrow-svg": "image/svg+xml",
     "html": "text/html; charset=utf-8",
     "code": "text/x-python; charset=utf-8",
     "safetensors": "application/octet-stream",
 }
-TEXT_FORMS = {"json", "csv", "plot", "svg", "html", "code"}
+TEXT_FORMS = {"json", "csv", "plot", "svg", "wide-svg", "narrow-svg", "html", "code"}
 FILE_FORMS = {"csv", "npz", "safetensors", "html", "code"}
 KEPT_FOR_AN_HOUR = "public, max-age=3600"
 
@@ -193,7 +195,9 @@ for lens in LENSES:
         (f"/api/{lens}.npz", "npz", "The same for NumPy", False),
         (f"/picture/{lens}-wide.png", "wide", f"The {lens} page's picture", True),
         (f"/picture/{lens}-narrow.png", "narrow", f"The {lens} page's picture for phones", True),
-        (f"/picture/{lens}.svg", "svg", f"The {lens} page's picture, to scale", True),
+        (f"/picture/{lens}.svg", "svg", f"The {lens} page's picture, with its sentence", True),
+        (f"/picture/{lens}-wide.svg", "wide-svg", f"The {lens} page's picture, sharp", True),
+        (f"/picture/{lens}-narrow.svg", "narrow-svg", "The same for phones", True),
         (f"/preview/{lens}.png", "preview", f"The picture of a pasted {lens} link", True),
         (f"/export/{lens}.html", "html", f"The {lens} page as one file without a network", True),
         (f"/plot/{lens}", "plot", f"What the {lens} page draws", True),

@@ -31,7 +31,7 @@ from app.reading import mantissa
 from lstm_engine.errors import LeftFloat64
 
 CACHE_BYTES = 64 * 2**20
-FIRST = ("words", "plot", "wide")
+FIRST = ("words", "plot", "wide-svg", "narrow-svg")
 
 
 Place = tuple[str, str, str]  # lens, canonical link, form

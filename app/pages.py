@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from app.api import compute_of, here
 from app.assets import ENCODINGS, PLOTLY, assets, version
+from app.compute import FIRST
 from app.errors import Problem
 from app.export import frame
 from app.headers import accepts, etag, has_already, server_timing
@@ -82,7 +83,7 @@ def lens_page(lens: str, path: str, template: str) -> Callable[[Request], Awaita
         asked = canonical(request, path)
         if isinstance(asked, Response):
             return asked
-        finished = await compute_of(request).answer(lens, "words", asked, also=("wide", "plot"))
+        finished = await compute_of(request).answer(lens, "words", asked, also=FIRST)
         module, spoken = LENSES[lens], orjson.loads(finished.body)
         keys = module.KEYS
         context = {

@@ -45,7 +45,7 @@ def state(lens: str, asked: Asked) -> dict[str, Any]:
         "pages": {name: address(path_of(name), shown) for name in LENSES}
         | {"api": address("/api", shown)},
         "pictures": {
-            width: address(f"/picture/{lens}-{width}.png", shown) for width in ("wide", "narrow")
+            width: address(f"/picture/{lens}-{width}.svg", shown) for width in ("wide", "narrow")
         },
         "preview": address("/preview.png" if lens == "highway" else f"/preview/{lens}.png", shown),
         "embed": address(f"/embed/{lens}", shown),

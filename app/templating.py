@@ -53,7 +53,12 @@ def words(lens: str, reading: Reading, numbers: dict[str, Any], asked: Asked) ->
         """Text whose terms lead to what they mean, its exponents raised."""
         return raised(linked(text, link("learn")))
 
-    context = {"reading": reading, "link": link, "explained": explained}
+    context = {
+        "reading": reading,
+        "link": link,
+        "explained": explained,
+        "hidden": asked.view.hide,
+    }
     shared = templates.get_template("words.html")
     parts = {name: block(shared, name, context) for name in ("reading", "warnings", "facts")}
     own = templates.get_template(f"{lens}.html")

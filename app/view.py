@@ -52,7 +52,11 @@ class Focus(SECOND):
 
     s: Annotated[
         Integer | None,
-        Field(ge=0, le=20000, description="the earlier of two steps that are looked at closely"),
+        Field(
+            ge=0,
+            le=20000,
+            description="the earlier of two steps that are looked at; by default ten before t",
+        ),
         Control("Looking closely", "From step s", ""),
     ] = None
     t: Annotated[
@@ -122,8 +126,8 @@ class View(BaseModel):
     ] = "linear"
     floor: Annotated[
         Literal["-12", "-30", "-300"],
-        Field(description="where the colour scale ends, as a power of ten"),
-        Control("View", "Darkest colour"),
+        Field(description="the power of ten at which colours and axes end"),
+        Control("View", "Scale down to"),
     ] = "-12"
     hide: Annotated[
         tuple[str, ...],
@@ -135,13 +139,13 @@ class View(BaseModel):
 
 # Every control, and the parts of a page that have a name of their own.
 HIDEABLE = (
+    "presets",
+    "reading",
+    "tools",
     *(
         key
         for model in (Experiment, Focus, View)
         for key, field in model.model_fields.items()
         if any(isinstance(mark, Control) for mark in field.metadata)
     ),
-    "presets",
-    "reading",
-    "tools",
 )

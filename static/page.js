@@ -84,6 +84,7 @@ function say({ state, headline, parts }) {
     else link.removeAttribute("aria-current");
   }
   for (const place of document.querySelectorAll("[data-part]")) put(place, parts[place.dataset.part]);
+  dispatchEvent(new Event("said"));
 }
 
 // The server's words as they are; who stood on a link in them stands on it afterwards.
@@ -131,7 +132,9 @@ form.addEventListener("change", ({ target }) => {
 });
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  moved();
+  const wrong = [...form.elements].filter((field) => field.name && field.labels?.length).map(wrongWith).find(Boolean);
+  if (wrong) trouble({ detail: wrong });
+  else moved();
 });
 form.addEventListener("click", (event) => {
   const link = event.target.closest("a.state");

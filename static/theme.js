@@ -5,6 +5,15 @@ const stored = (change) => { try { return change(localStorage); } catch { return
 const chosen = stored((storage) => storage.getItem("theme"));
 if (chosen) document.documentElement.dataset.theme = chosen;
 
+// Where a row of links is wider than the screen, the one that is current is brought into sight.
+function centre() {
+  for (const link of document.querySelectorAll("header [aria-current], form a[aria-current]")) {
+    const row = link.parentElement;
+    row.scrollLeft = link.offsetLeft - row.offsetLeft - (row.clientWidth - link.offsetWidth) / 2;
+  }
+}
+for (const news of ["DOMContentLoaded", "said"]) addEventListener(news, centre);
+
 addEventListener("DOMContentLoaded", () => {
   const button = document.getElementById("theme");
   const themes = ["system", "light", "dark"];

@@ -68,6 +68,8 @@ Text = tuple[float, float, str, float, str]  # x, y, text, size, ink
 def head(pen: AnyPen, sheet: Sheet, title: str, sentence: str) -> list[Text]:
     """A title and a sentence from the top of a sheet on, broken into lines that fit."""
     left, large, small = (56, 28, 18) if sheet.width > 600 else (14, 18, 12)
+    if len(broken(pen, sentence, small, sheet.width - 2 * left)) > 2:
+        small -= 2
     texts: list[Text] = []
     y = 0.64 * large
     for text, size, ink in ((title, large, INK), (sentence, small, FAINT_INK)):

@@ -32,7 +32,7 @@ PICTURES = [
     *(f"/preview/{lens}.png" for lens in LENSES),
     "/preview.png",
 ]
-SVGS = [f"/picture/{lens}.svg" for lens in LENSES]
+SVGS = [f"/picture/{lens}{w}.svg" for lens in LENSES for w in ("", "-wide", "-narrow")]
 EXPORTS = [f"/export/{lens}.html" for lens in LENSES]
 PLOTS = [f"/plot/{lens}" for lens in LENSES]
 CODE = ["/api/code/highway_torch.py", "/api/code/highway_jax.py"]

@@ -297,7 +297,8 @@ def test_the_first_picture_and_plot_of_a_page_need_no_further_work(
         raise AssertionError("worked again")
 
     monkeypatch.setattr(app.state.compute, "run", no_more)
-    for path in ("/picture/highway-wide.png", "/plot/highway"):
+    pictures = [f"/picture/highway-{width}.svg" for width in ("wide", "narrow")]
+    for path in (*pictures, "/plot/highway"):
         assert client.get(f"{path}?v=1&T=9&H=2&seed=33").status_code == 200
 
 

@@ -97,7 +97,8 @@ def map_title(letter: str, found: Comparison) -> str:
 
 def over_map(a: Floats, b: Floats, time: TimeAxis, units: Units) -> Map:
     """B over A, unit by unit."""
-    title = "B over A: gold where B keeps more"
+    same = np.array_equal(a, b)
+    title = "B over A: nothing differs" if same else "B over A: gold where B keeps more"
     return Map("B over A", title, b_over_a(a, b), time, units, "over", "ratio")
 
 

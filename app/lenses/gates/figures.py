@@ -131,7 +131,7 @@ def learnt(found: Gates, time: TimeAxis, floor: float) -> Curves:
         after = Line(gate.symbol, gate.log10_after, colour)
         lines += [known(before, time), known(after, time)]
     title = "Gradient at each gate, rms over units"
-    return Curves("learnt", title, tuple(lines), time, powers(lines, floor), "bottom right")
+    return Curves("learnt", title, tuple(lines), time, powers(lines, floor), "top left")
 
 
 def known(line: Line, time: TimeAxis) -> Line:

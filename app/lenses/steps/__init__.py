@@ -172,7 +172,7 @@ def facts_of_checks(found: Found) -> Iterator[Fact]:
                 if error is not None:
                     name_of = "central difference" if method == "central" else "complex step"
                     label = f"{titles[name]}, gradient by the {what}: {name_of} off by"
-                    yield Fact(label, error, "of 1")
+                    yield Fact(label, error, "relative")
 
 
 def reading_of_the_textbook(found: Found) -> Reading:
