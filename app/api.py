@@ -54,7 +54,7 @@ def lens_endpoint(lens: str, form: str, *, with_view: bool) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         asked = read(request.scope["query_string"], with_view=with_view)
         admit(asked, lens)
-        name = f"{lens} {form} {write(*asked)}"
+        name = f"{lens} {form} {write(*asked)}{here(request) if form == 'html' else ''}"
         return await told(
             request, form, name, lambda: compute_of(request).answer(lens, form, asked)
         )

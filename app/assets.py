@@ -50,11 +50,11 @@ def assets() -> dict[str, Asset]:
 def build() -> str:
     """A name for this very set of files and code: it changes when any answer could."""
     digest = hashlib.sha256()
-    for library in ("numpy", "orjson", "pillow", "plotly"):
+    for library in ("jinja2", "markupsafe", "numpy", "orjson", "pillow", "plotly", "safetensors"):
         digest.update(f"{library} {metadata.version(library)}\n".encode())
     folders = ("app", "lstm_engine", "templates")
     code = [path for folder in folders for path in (TOP / folder).rglob("*.*")]
-    for path in sorted(path for path in code if path.suffix in (".py", ".html")):
+    for path in sorted(path for path in code if path.suffix in (".py", ".html", ".txt")):
         digest.update(path.read_bytes())
     for name, file in assets().items():
         digest.update(name.encode() + file.bodies["identity"])

@@ -63,9 +63,9 @@ def admit(asked: Asked, lens: str = "highway") -> None:
 def too_large(asked: Asked, experiment: Experiment, cost: float, prefix: str) -> Problem:
     """The answer to an experiment that costs too much; the second one's keys have a prefix."""
     message = (
-        f"with H={experiment.H} costs {mantissa(math.log10(cost))} floating point operations "
-        f"(6H³T), and the limit is {mantissa(math.log10(FLOPS_LIMIT))}: "
-        f"lower T to {affordable_steps(experiment)} or lower H"
+        f"with {prefix}H={experiment.H} costs {mantissa(math.log10(cost))} floating point "
+        f"operations (6H³T), and the limit is {mantissa(math.log10(FLOPS_LIMIT))}: "
+        f"lower T to {affordable_steps(experiment)} or lower {prefix}H"
     )
     first = asked.experiment.model_copy(update={"T": affordable(experiment).T})
     return Problem(
@@ -88,7 +88,7 @@ def left_float64(error: LeftFloat64, asked: Asked) -> Problem:
     whose = f"B's {network}'s" if of_b else f"the {network}'s"
     message = f"takes {whose} state beyond float64 at step {error.step}: lower it, or T"
     # One's own text or numbers keep their length; then the knob goes back to its default.
-    if "T" not in experiment.unused():
+    if "T" not in first.unused():
         first = first.model_copy(update={"T": max(1, error.step - 1)})
     elif of_b:
         focus = focus.model_copy(update={named: default(key)})

@@ -132,11 +132,11 @@ def in_truth(found: Reach) -> str:
     """How far the exact gradients of both networks get."""
     T, title = found.experiment.T, CELLS[found.experiment.cell].TITLE
     ours, theirs = (found.furthest[curve]["1e-3"] for curve in ("exact", "rnn"))
-    reached = f"beyond all {steps_of(T)}" if ours == T else f"for {steps_of(ours)}"
+    reached = f"over all {steps_of(T)}" if ours == T else f"for {steps_of(ours)}"
     if ours == theirs:
         rival = "and so does the vanilla RNN"
     else:
-        rival = f"the vanilla RNN {f'beyond all {T:,}' if theirs == T else f'for {theirs:,}'}"
+        rival = f"the vanilla RNN {f'over all {T:,}' if theirs == T else f'for {theirs:,}'}"
     return f"In truth, on every path, the {title} keeps a thousandth {reached}, {rival}."
 
 

@@ -117,8 +117,12 @@ def headline(found: Paths) -> str:
     if (survival.detours_rms == -math.inf).all():
         why = f"nothing crosses recurrent weights in the {cell.TITLE}"
         if cell.RECURRENT:
-            why = "recurrent weights of zero" if T > 1 else "a single step from the start"
-            why += " leave no room for detours" if T > 1 else " leaves no room for detours"
+            # Through h a detour takes two steps; where h is the cell itself, one.
+            near = T == 1 and "o" in cell.GATES
+            why = (
+                "a single step from the start leaves" if near else "recurrent weights of zero leave"
+            )
+            why += " no room for detours"
         alone = heading(carry(cell, " alone"))
         return f"The carry is the only road: {why}. {alone} {keeps(direct)} {over}."
     sizes = f"the carry alone {keeps(direct)}, the detours bring {brought(detours)}."

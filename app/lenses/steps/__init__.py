@@ -23,9 +23,9 @@ from app.lenses.steps.computed import (
     two_states,
 )
 from app.networks import networks
-from app.reading import Fact, Reading, heading, kept, mantissa, steps_of, told
+from app.reading import Fact, Reading, chaotic, fate, heading, kept, mantissa, steps_of, told
 from app.view import Focus, View
-from lstm_engine import CELLS, Cell, Check, Estimate, Rnn
+from lstm_engine import CELLS, Cell, Check, Estimate, Rnn, chaos
 from lstm_engine.survival import log10_rms
 
 TITLE = "Steps"
@@ -55,7 +55,11 @@ def compute(experiment: Experiment, focus: Focus) -> Found:
         "rnn": (rnn, rnn.forward(rnn_weights, x), rnn_weights),
     }
     checks = {name: checked(*network, x, last, over, focus.draw) for name, network in both.items()}
-    return Found(experiment, focus, window, run, checks, over)
+    amplification = {
+        network.TITLE: chaos.log10_amplification(here.h, network.forward(chaos.nudged(drawn), x).h)
+        for network, here, drawn in both.values()
+    }
+    return Found(experiment, focus, window, run, checks, over, amplification)
 
 
 def answer(found: Found) -> dict[str, Any]:
@@ -133,7 +137,8 @@ def reading(found: Found) -> Reading:
     headline = (
         f"At step {window.last:,} the {name} carries {share_told(carried)} of its old state on and "
         f"writes {share_told(written)} of its candidate (median unit). "
-        f"Back through {over}, the carry alone keeps {kept(direct)}, every path {kept(exact)}."
+        f"Back through {over}, the carry alone {fate(direct)}; on every path the gradient "
+        f"{fate(exact)}."
     )
     facts = (
         Fact(f"Carry at step {window.last}, median unit", carried, "of 1"),
@@ -206,6 +211,7 @@ def warnings(found: Found) -> tuple[str, ...]:
             f"The curve of the gradient ends at step {reached:,}: the way back from there to "
             "step 0 would take too long."
         )
+    said += chaotic(found.amplification, T)
     return tuple(said)
 
 

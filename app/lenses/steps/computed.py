@@ -81,6 +81,7 @@ class Found:
     run: Run
     checks: dict[str, dict[str, Check]]  # network, then what is checked; empty for the textbook's
     checked: tuple[int, int]  # steps that the checks of states and of weights go over
+    amplification: dict[str, float]  # log10, by network: see `lstm_engine.chaos`
 
 
 def looked_at(
@@ -236,4 +237,4 @@ def of_the_textbook(experiment: Experiment, focus: Focus) -> Found:
     opened = {name: np.concatenate(([[math.nan]], v)) for name, v in gates_given.items()}
     rival = np.array([3.0, 2.0, 1.0, 0.0]) * math.log10(RIVAL)
     run = Run(3, np.arange(4), opened, {"c": c}, survival, rival)
-    return Found(experiment, focus, window, run, {}, (0, 0))
+    return Found(experiment, focus, window, run, {}, (0, 0), {})

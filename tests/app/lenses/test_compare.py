@@ -403,3 +403,13 @@ def test_a_place_without_a_ratio_is_hatched_and_black_is_the_same() -> None:
     assert len(hatched) == 4  # three maps, and the dark end of what is kept
     black = shade_numbers(np.zeros((1, 1)), figure.scales["over"])
     assert shades_of(figure.scales["over"])[black[0, 0]].sum() < 60
+
+
+def test_the_nearest_link_of_a_second_experiment_that_leaves_float64_works(
+    client: TestClient,
+) -> None:
+    numbers = ",".join(str(n % 7) for n in range(400))
+    query = f"signal=series&series={numbers}&vs_act=identity&vs_rnn_gain=10&vs_rnn_init=identity"
+    refused = client.get(f"/api/compare?{query}&vs_signal=noise")
+    assert refused.status_code == 422
+    assert client.get(refused.json()["nearest"]).status_code == 200

@@ -210,7 +210,7 @@ def test_the_sentence_says_how_far_and_what_it_takes() -> None:
     assert "would keep half for 100. In truth" in headline()
     assert "the LSTM keeps a thousandth for 33 steps, the vanilla RNN for 23." in headline()
     assert "no forget bias alone" in headline(cell="minlstm")
-    assert "beyond all 3 steps, and so does the vanilla RNN" in headline(T=3, H=4)
+    assert "over all 3 steps, and so does the vanilla RNN" in headline(T=3, H=4)
     assert "would do to keep half for 7" in headline(b_f=5.0, over=7)
     assert "no update bias" not in headline(cell="gru")
 

@@ -299,3 +299,10 @@ def test_the_titles_fit_over_their_panels(cell: str) -> None:
                 if panel.name in sheet.places:
                     box = sheet.places[panel.name]
                     assert pen.width(panel.title, 14) <= box.right - box.left
+
+
+def test_a_chaotic_run_is_told_so() -> None:
+    wild = steps.compute(Experiment(T=300, H=16, init="normal", gain=10.0), Focus())
+    assert any("LSTM is chaotic" in words for words in steps.reading(wild).warnings)
+    calm = steps.compute(Experiment(T=300, H=16), Focus())
+    assert not any("chaotic" in words for words in steps.reading(calm).warnings)
