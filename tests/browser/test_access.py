@@ -6,10 +6,15 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from app.lenses import LENSES
+from app.links import path_of
 from tests.browser.conftest import DESKTOP, PHONE, Visit
 from tests.browser.lab import Lab
 
-PAGES = ("/", "/?v=1&cell=lstm-1997", "/api", "/?v=1&b_f=99&colour=red", "/nowhere")
+# With a plot in the picture's place, and as they are sent.
+DRAWN = [*(path_of(lens) for lens in LENSES if lens != "claims"), "/?v=1&cell=lstm-1997"]
+AS_SENT = ["/claims", *(f"/embed/{lens}" for lens in LENSES), "/api", "/nowhere"]
+AS_SENT += ["/?v=1&b_f=99&colour=red"]
 
 
 def check_access(lab: Lab) -> None:
@@ -18,14 +23,14 @@ def check_access(lab: Lab) -> None:
     assert results.violations_count == 0, results.generate_report()
 
 
-@pytest.mark.parametrize("link", PAGES)
+@pytest.mark.parametrize("link", [*DRAWN, *AS_SENT])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_axe_finds_nothing(visit: Visit, link: str, scheme: str, viewport: dict[str, int]) -> None:
     lab = visit(viewport=viewport, color_scheme=scheme)
     lab.expected += ["422", "404"]
-    if link == "/":
-        lab.open()
+    if link in DRAWN:
+        lab.open(link)
     else:
         lab.page.goto(lab.server + link, wait_until="load")
     check_access(lab)
