@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import cached_property
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ import safetensors.numpy
 
 from app import export
 from app.drawing import picture, plot
-from app.drawing.figure import Width
+from app.drawing.figure import Figure, Width
 from app.knobs import LINK_VERSION, Experiment
 from app.lenses import LENSES
 from app.links import Asked, address, path_of, write
@@ -21,7 +22,6 @@ from app.reading import Reading
 from app.state import state
 from app.templating import words
 
-Form = Callable[[str, Any, Asked], bytes]
 PIXELS_PER_POINT: dict[Width, float] = {"wide": 1.0, "narrow": 2.0}
 
 
@@ -39,6 +39,48 @@ class Answers(NamedTuple):
     timing: Timing
 
 
+class Telling:
+    """What a lens found, on its way into forms; what several of them need is made once."""
+
+    def __init__(self, lens: str, found: Any, asked: Asked) -> None:
+        self.lens, self.found, self.asked = lens, found, asked
+        self.module = LENSES[lens]
+
+    @cached_property
+    def reading(self) -> Reading:
+        """The lens's sentence and facts."""
+        reading: Reading = self.module.reading(self.found)
+        return reading
+
+    @cached_property
+    def figure(self) -> Figure:
+        """The lens's drawing."""
+        figure: Figure = self.module.figure(self.found, self.asked.view)
+        return figure
+
+    @cached_property
+    def spoken(self) -> dict[str, Any]:
+        """The headline in plain text, and the page's parts as HTML."""
+        numbers = self.module.numbers(self.found, self.asked.view)
+        parts = words(self.lens, self.reading, numbers, self.asked)
+        return {"headline": self.reading.headline, "parts": parts}
+
+    @cached_property
+    def answer(self) -> dict[str, Any]:
+        """What the API tells: what was asked, the lens's own numbers, its reading."""
+        experiment, focus, _ = self.asked
+        return {
+            "version": LINK_VERSION,
+            "experiment": {key: value for key, value in experiment if key != "v"},
+            "link": address(path_of(self.lens), write(experiment, focus)),
+            **self.module.answer(self.found),
+            "reading": self.reading,
+        }
+
+
+Form = Callable[[Telling], bytes]
+
+
 def answers(lens: str, forms: Sequence[str], asked: Asked) -> Answers:
     """One computation of the engine, told in each of `forms` (keys of `FORMS`).
 
@@ -48,107 +90,74 @@ def answers(lens: str, forms: Sequence[str], asked: Asked) -> Answers:
     start = perf_counter()
     found = LENSES[lens].compute(asked.experiment, asked.focus)
     computed = perf_counter()
-    bodies = {form: FORMS[form](lens, found, asked) for form in forms}
+    telling = Telling(lens, found, asked)
+    bodies = {form: FORMS[form](telling) for form in dict.fromkeys(forms)}
     written = perf_counter()
     return Answers(bodies, Timing((computed - start) * 1e3, (written - computed) * 1e3))
 
 
-def answer(lens: str, found: Any, asked: Asked) -> dict[str, Any]:
-    """What a lens's API tells: what was asked, its own numbers, its reading."""
-    experiment, focus, _ = asked
-    return {
-        "version": LINK_VERSION,
-        "experiment": {key: value for key, value in experiment if key != "v"},
-        "link": address(path_of(lens), write(experiment, focus)),
-        **LENSES[lens].answer(found),
-        "reading": LENSES[lens].reading(found),
-    }
-
-
-def as_json(lens: str, found: Any, asked: Asked) -> bytes:
+def as_json(telling: Telling) -> bytes:
     """Full float64 precision; what is not finite (a true zero) is null."""
-    told = answer(lens, found, asked)
-    return orjson.dumps(told, option=orjson.OPT_SERIALIZE_NUMPY, default=listed)
+    return orjson.dumps(telling.answer, option=orjson.OPT_SERIALIZE_NUMPY, default=listed)
 
 
-def as_csv(lens: str, found: Any, asked: Asked) -> bytes:
+def as_csv(telling: Telling) -> bytes:
     """The lens's table, one line after the other."""
-    return ("\r\n".join(LENSES[lens].table(found)) + "\r\n").encode()
+    return ("\r\n".join(telling.module.table(telling.found)) + "\r\n").encode()
 
 
-def as_npz(lens: str, found: Any, asked: Asked) -> bytes:
+def as_npz(telling: Telling) -> bytes:
     """The JSON's keys joined by _; −inf is kept, words are text arrays."""
     out = io.BytesIO()
-    told = flat(answer(lens, found, asked))
-    arrays: dict[str, Any] = {key: np.asarray(value) for key, value in told}
+    arrays: dict[str, Any] = {key: np.asarray(value) for key, value in flat(telling.answer)}
     np.savez(out, allow_pickle=False, **arrays)
     return out.getvalue()
 
 
-def as_plot(lens: str, found: Any, asked: Asked) -> bytes:
+def as_plot(telling: Telling) -> bytes:
     """What the page draws and says: the figure for Plotly in both layouts, words, links."""
-    figure = LENSES[lens].figure(found, asked.view)
-    page = spoken(lens, found, asked) | plot.page_figure(figure) | {"state": state(lens, asked)}
+    linked = {"state": state(telling.lens, telling.asked)}
+    page = telling.spoken | plot.page_figure(telling.figure) | linked
     return orjson.dumps(page, option=orjson.OPT_SERIALIZE_NUMPY, default=listed)
 
 
-def as_words(lens: str, found: Any, asked: Asked) -> bytes:
+def as_words(telling: Telling) -> bytes:
     """What the page says beside the figure."""
-    return orjson.dumps(spoken(lens, found, asked))
+    return orjson.dumps(telling.spoken)
 
 
-def spoken(lens: str, found: Any, asked: Asked) -> dict[str, Any]:
-    """The headline in plain text, and the page's parts as HTML."""
-    module, reading = LENSES[lens], LENSES[lens].reading(found)
-    parts = words(lens, reading, module.numbers(found, asked.view), asked)
-    return {"headline": reading.headline, "parts": parts}
-
-
-def as_preview(lens: str, found: Any, asked: Asked) -> bytes:
+def as_preview(telling: Telling) -> bytes:
     """The picture of a pasted link."""
-    module = LENSES[lens]
-    title = "Gradient Highways" if lens == "highway" else f"Gradient Highways: {module.TITLE}"
-    sentence = module.reading(found).headline
-    return picture.preview(module.figure(found, asked.view), title, sentence)
+    name = telling.module.TITLE
+    title = "Gradient Highways" if telling.lens == "highway" else f"Gradient Highways: {name}"
+    return picture.preview(telling.figure, title, telling.reading.headline)
 
 
 def as_picture(width: Width) -> Form:
     """The figure as a picture, for wide screens or for phones."""
-
-    def form(lens: str, found: Any, asked: Asked) -> bytes:
-        figure = LENSES[lens].figure(found, asked.view)
-        return picture.png(figure, width, PIXELS_PER_POINT[width])
-
-    return form
+    return lambda telling: picture.png(telling.figure, width, PIXELS_PER_POINT[width])
 
 
 def as_drawing(width: Width) -> Form:
     """The page's first picture as SVG: sharp at any size, in the reader's own font."""
-
-    def form(lens: str, found: Any, asked: Asked) -> bytes:
-        return picture.svg(LENSES[lens].figure(found, asked.view), width)
-
-    return form
+    return lambda telling: picture.svg(telling.figure, width)
 
 
-def as_svg(lens: str, found: Any, asked: Asked) -> bytes:
-    """The figure as a drawing that scales."""
-    module = LENSES[lens]
-    figure, reading = module.figure(found, asked.view), module.reading(found)
-    return picture.svg(figure, "wide", module.QUESTION, reading.headline)
+def as_svg(telling: Telling) -> bytes:
+    """The figure as a drawing that scales, its question and its sentence above it."""
+    return picture.svg(telling.figure, "wide", telling.module.QUESTION, telling.reading.headline)
 
 
-def as_html(lens: str, found: Any, asked: Asked) -> bytes:
+def as_html(telling: Telling) -> bytes:
     """A page of its own, all but the library that draws in it: see `app.export.sent_from`."""
-    figure = LENSES[lens].figure(found, asked.view)
     widths: tuple[Width, ...] = ("wide", "narrow")
     return export.document(
-        lens,
-        asked,
-        spoken(lens, found, asked),
-        plot=as_plot(lens, found, asked),
-        answer=as_json(lens, found, asked),
-        pictures={width: picture.svg(figure, width) for width in widths},
+        telling.lens,
+        telling.asked,
+        telling.spoken,
+        plot=as_plot(telling),
+        answer=as_json(telling),
+        pictures={width: picture.svg(telling.figure, width) for width in widths},
     )
 
 

@@ -53,3 +53,8 @@ PRESETS = (
     Preset("Forget bias 5", "gates that stay almost open", {"b_f": 5.0}),
     Preset("No recurrence", "recurrent gain 0: only the carry is left", {"gain": 0.0}),
 )
+
+
+def next_seed(seed: int) -> int:
+    """Other draws; after the last one the first."""
+    return (seed + 1) % 2**32

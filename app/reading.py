@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.drawing.figure import ten_to
 from lstm_engine import Cell, chaos, draw_cell
@@ -130,6 +131,11 @@ def mantissa(log10: float) -> str:
     if digits == "10.0":
         digits, power = "1.0", power + 1
     return f"{digits}\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}{ten_to(power)}"
+
+
+def middle(of_units: NDArray[np.float64]) -> float:
+    """The median unit of (H,)."""
+    return float(np.median(of_units))
 
 
 def chaotic(amplification: Mapping[str, float], T: int, where: str = "") -> Iterator[str]:

@@ -10,7 +10,7 @@ from app.keys import control, default, words
 from app.knobs import Experiment
 from app.lenses import LENSES
 from app.links import Asked, address, path_of, plain, write
-from app.presets import PRESETS
+from app.presets import PRESETS, next_seed
 from app.view import View
 from lstm_engine import CELLS
 
@@ -27,6 +27,7 @@ def state(lens: str, asked: Asked) -> dict[str, Any]:
     experiment, focus, view = asked
     path, shown, told = path_of(lens), write(*asked), write(experiment, focus)
     unused = experiment.unused()
+    another = experiment.model_copy(update={"seed": next_seed(experiment.seed)})
     # A knob that decides nothing now stands at its default, where it will be when it counts again.
     values = {key: plain(value) for part in asked for key, value in part}
     values |= {key: plain(default(key)) for key in unused}
@@ -41,7 +42,7 @@ def state(lens: str, asked: Asked) -> dict[str, Any]:
             for preset in PRESETS
         },
         "reset": address(path, write(Experiment(), View(hide=view.hide))),
-        "another_seed": address(path, write(next_seed(experiment), focus, view)),
+        "another_seed": address(path, write(another, focus, view)),
         "pages": {name: address(path_of(name), shown) for name in LENSES}
         | {"api": address("/api", shown)},
         "pictures": {
@@ -61,8 +62,3 @@ def state(lens: str, asked: Asked) -> dict[str, Any]:
             "HTML": address(f"/export/{lens}.html", shown),
         },
     }
-
-
-def next_seed(experiment: Experiment) -> Experiment:
-    """The same experiment with other draws."""
-    return experiment.model_copy(update={"seed": (experiment.seed + 1) % 2**32})

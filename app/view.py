@@ -1,7 +1,8 @@
 """What a link says beside the experiment: where a lens looks closely, and how a page shows it.
 
 A key of `Focus` changes no number of the experiment; it chooses which of its numbers a lens tells,
-so programs may use it too. A key of `View` changes no answer at all.
+or (`worked`, `vs_…`) what is told beside or in place of them, so programs may use it too. A key of
+`View` changes no answer at all.
 """
 
 from typing import Annotated, Any, Literal, Optional, get_args

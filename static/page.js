@@ -25,6 +25,7 @@ const figure = new Figure(element("figure"), {
     const pairs = Object.entries(picked)
       .map(([key, value]) => [form.elements[key], value])
       .filter(([field, value]) => field && value !== null);
+    if (!pairs.length) return;
     const again = pairs.every(([field, value]) => field.value === String(value));
     for (const [field, value] of pairs) {
       if (!again) field.value = value;
@@ -154,14 +155,24 @@ const address = (link) => document.querySelector(`[data-link="${link}"]`).href;
 const texts = {
   copy: async () => location.origin + location.pathname + location.search,
   frame: async ({ frame }) => frame.replace("SOURCE", address("embed")),
-  copies: async ({ copies }) => (await fetch(address(copies))).text(),
+  async copies({ copies }) {
+    const response = await fetch(address(copies));
+    if (!response.ok) throw new Error(response.statusText);
+    return response.text();
+  },
 };
 
 for (const button of document.querySelectorAll("#copy, [data-frame], [data-copies]")) {
   const name = button.textContent;
   const kind = Object.keys(texts).find((key) => key in button.dataset) ?? "copy";
   button.addEventListener("click", async () => {
-    const text = await texts[kind](button.dataset);
+    let text;
+    try {
+      text = await texts[kind](button.dataset);
+    } catch {
+      trouble({ title: "Nothing was copied", detail: "The server did not answer; try again." });
+      return;
+    }
     try {
       await navigator.clipboard.writeText(text);
       button.textContent = "Copied";

@@ -10,7 +10,10 @@ import pytest
 from safetensors.numpy import load
 from starlette.testclient import TestClient
 
-from app.links import read, write
+from app import answers
+from app.knobs import Experiment
+from app.lenses import highway
+from app.links import Asked, read, write
 from lstm_engine import CELLS, Rnn
 from tests.app.samples import SAMPLES, asked, by_the_engine, drawn, numbers_of
 
@@ -336,3 +339,26 @@ def test_torch_reaches_the_same_states_from_the_weights(
         with torch.no_grad():
             h, _ = module(tensors["inputs"])
         np.testing.assert_allclose(h.numpy(), ours[name][1:], rtol=0, atol=1e-12)
+
+
+# Work -------------------------------------------------------------------------------------------
+
+
+def test_what_several_forms_need_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    def counted(name: str) -> Any:
+        make = getattr(highway, name)
+
+        def act(*arguments: Any) -> Any:
+            made.append(name)
+            return make(*arguments)
+
+        return act
+
+    for name in ("compute", "figure", "reading", "numbers"):
+        monkeypatch.setattr(highway, name, counted(name))
+    small = Asked(Experiment(T=9, H=2))
+    told = answers.answers("highway", ("words", "words", "plot", "wide-svg", "json", "html"), small)
+    assert sorted(made) == ["compute", "figure", "numbers", "reading"]
+    assert set(told.bodies) == {"words", "plot", "wide-svg", "json", "html"}

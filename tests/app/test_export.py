@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from app import export
-from app.answers import FORMS, as_json, spoken
+from app.answers import FORMS, Telling, as_json
 from app.assets import PLOTLY, sources
 from app.lenses import LENSES
 from app.links import Asked, read
@@ -26,7 +26,7 @@ def asked_for(query: str) -> Asked:
 def raw(lens: str, query: str) -> bytes:
     asked = asked_for(query)
     found = LENSES[lens].compute(asked.experiment, asked.focus)
-    return FORMS["html"](lens, found, asked)
+    return FORMS["html"](Telling(lens, found, asked))
 
 
 def taken(lens: str, query: str) -> Element:
@@ -61,7 +61,7 @@ def test_its_numbers_are_those_of_the_api(query: str) -> None:
     asked = asked_for(query)
     found = LENSES["highway"].compute(asked.experiment, asked.focus)
     inside = taken("highway", query).one("script", id="answer").text
-    assert json.loads(inside) == json.loads(as_json("highway", found, asked))
+    assert json.loads(inside) == json.loads(as_json(Telling("highway", found, asked)))
 
 
 @pytest.mark.parametrize("lens", LENSES)
@@ -165,6 +165,6 @@ def test_its_words_are_those_of_the_page() -> None:
     query = "T=12&H=3&D=2"
     asked = asked_for(query)
     found = LENSES["highway"].compute(asked.experiment, asked.focus)
-    parts = spoken("highway", found, asked)["parts"]
+    parts = Telling("highway", found, asked).spoken["parts"]
     body = raw("highway", query).decode()
     assert all(parts[name] in body for name in ("reading", "warnings", "facts"))

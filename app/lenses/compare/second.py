@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from app.keys import control, words
 from app.knobs import Experiment
 from app.links import plain
-from app.presets import PRESETS, SET_BY_PRESETS
+from app.presets import PRESETS, SET_BY_PRESETS, next_seed
 from app.view import COMPARED, OF_A_LENGTH_OF_THEIR_OWN, Focus
 from lstm_engine import CELLS, Cell
 
@@ -132,11 +132,6 @@ def one_thing_changed(first: Experiment) -> list[Offer]:
         for name, meaning, key, value in wanted
         if key not in unused and getattr(first, key) != value
     ]
-
-
-def next_seed(seed: int) -> int:
-    """Other draws."""
-    return (seed + 1) % 2**32
 
 
 def other_starts(first: Experiment) -> list[Offer]:

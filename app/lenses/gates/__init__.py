@@ -24,7 +24,18 @@ from app.lenses.gates.computed import (
 )
 from app.lenses.highway import steps_told
 from app.networks import networks
-from app.reading import Fact, Reading, chaotic, heading, kept, mantissa, number, steps_of, told
+from app.reading import (
+    Fact,
+    Reading,
+    chaotic,
+    heading,
+    kept,
+    mantissa,
+    middle,
+    number,
+    steps_of,
+    told,
+)
 from app.view import Focus, View
 from lstm_engine import CELLS, bptt, chaos, linear_loss
 from lstm_engine.gates import LN10
@@ -172,11 +183,6 @@ def facts(found: Gates) -> Iterator[Fact]:
         name = f"∂L/∂{gate.symbol} at step {found.steps[at]:,}, rms over units"
         if not math.isnan(gate.log10_after[at]):
             yield Fact(name, float(gate.log10_after[at]), "log10")
-
-
-def middle(of_units: Array) -> float:
-    """The median unit."""
-    return float(np.median(of_units))
 
 
 def warnings(found: Gates) -> Iterator[str]:

@@ -14,7 +14,7 @@ from app.lenses.horizon import figures as horizon_figure
 from app.lenses.horizon.computed import SAID, THRESHOLDS, Fit, Reach, applied, fit, furthest, needed
 from app.links import plain
 from app.networks import networks
-from app.reading import Fact, Reading, chaotic, number, steps_of, told
+from app.reading import Fact, Reading, chaotic, middle, number, steps_of, told
 from app.view import Focus, View
 from lstm_engine import CELLS, Rnn, cell_survival, chaos, horizon, rnn_survival
 from lstm_engine.gates import LN2
@@ -172,11 +172,6 @@ def facts(found: Reach) -> Iterator[Fact]:
         if line.lags >= 2:
             yield Fact(f"{CURVES[curve]}, kept a step by the straight line", line.a_step, "log10")
             yield Fact(f"{CURVES[curve]}, furthest from its line", line.worst, "powers of ten")
-
-
-def middle(of_units: Any) -> float:
-    """The median unit."""
-    return float(np.median(of_units))
 
 
 def warnings(found: Reach) -> Iterator[str]:
