@@ -66,6 +66,11 @@ class Telling:
         return {"headline": self.reading.headline, "parts": parts}
 
     @cached_property
+    def state(self) -> dict[str, Any]:
+        """What the page knows beside the figure: links, values of the form, presets, files."""
+        return state(self.lens, self.asked)
+
+    @cached_property
     def answer(self) -> dict[str, Any]:
         """What the API tells: what was asked, the lens's own numbers, its reading."""
         experiment, focus, _ = self.asked
@@ -116,9 +121,18 @@ def as_npz(telling: Telling) -> bytes:
 
 def as_plot(telling: Telling) -> bytes:
     """What the page draws and says: the figure for Plotly in both layouts, words, links."""
-    linked = {"state": state(telling.lens, telling.asked)}
-    page = telling.spoken | plot.page_figure(telling.figure) | linked
+    page = telling.spoken | plot.page_figure(telling.figure) | {"state": telling.state}
     return orjson.dumps(page, option=orjson.OPT_SERIALIZE_NUMPY, default=listed)
+
+
+def as_sketch(width: Width) -> Form:
+    """What the page shows and says while one moves a knob: a picture for the plot."""
+
+    def form(telling: Telling) -> bytes:
+        drawing = picture.svg(telling.figure, width).decode()
+        return orjson.dumps(telling.spoken | {"picture": drawing, "state": telling.state})
+
+    return form
 
 
 def as_words(telling: Telling) -> bytes:
@@ -167,6 +181,8 @@ FORMS: dict[str, Form] = {
     "npz": as_npz,
     "plot": as_plot,
     "words": as_words,
+    "wide-sketch": as_sketch("wide"),
+    "narrow-sketch": as_sketch("narrow"),
     "preview": as_preview,
     "wide": as_picture("wide"),
     "narrow": as_picture("narrow"),

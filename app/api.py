@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import re
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
@@ -9,14 +10,16 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from app.answers import Timing
+from app.budget import dear
 from app.code import code
+from app.code import filename as code_file
 from app.compute import Compute, Finished, admit
 from app.export import sent_from
 from app.headers import accepts, etag, has_already, server_timing
 from app.keys import bounds, choices, default, kind
 from app.knobs import Experiment
 from app.lenses import LENSES
-from app.links import plain, read, write
+from app.links import Asked, plain, read, write
 from app.view import Focus, View
 
 MEDIA = {
@@ -24,6 +27,8 @@ MEDIA = {
     "csv": "text/csv; charset=utf-8",
     "npz": "application/x-npz",
     "plot": "application/json",
+    "wide-sketch": "application/json",
+    "narrow-sketch": "application/json",
     "wide": "image/png",
     "narrow": "image/png",
     "preview": "image/png",
@@ -34,8 +39,10 @@ MEDIA = {
     "code": "text/x-python; charset=utf-8",
     "safetensors": "application/octet-stream",
 }
-TEXT_FORMS = {"json", "csv", "plot", "svg", "wide-svg", "narrow-svg", "html", "code"}
+SKETCHES = {"wide-sketch", "narrow-sketch"}
+TEXT_FORMS = {"json", "csv", "plot", "svg", "wide-svg", "narrow-svg", "html", "code", *SKETCHES}
 FILE_FORMS = {"csv", "npz", "safetensors", "html", "code"}
+MOST_OF_A_NAME = 80  # letters for the knobs in a file's name
 KEPT_FOR_AN_HOUR = "public, max-age=3600"
 
 router = APIRouter()
@@ -54,9 +61,12 @@ def lens_endpoint(lens: str, form: str, *, with_view: bool) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         asked = read(request.scope["query_string"], with_view=with_view)
         admit(asked, lens)
-        name = f"{lens} {form} {write(*asked)}{here(request) if form == 'html' else ''}"
+        named = f"{lens} {form} {write(*asked)}{here(request) if form == 'html' else ''}"
+        # A page that moves asks for its plot as soon as it rests.
+        also = ("plot",) if form in SKETCHES and dear(asked.experiment) else ()
+        file = file_name(request, asked)
         return await told(
-            request, form, name, lambda: compute_of(request).answer(lens, form, asked)
+            request, form, file, named, lambda: compute_of(request).answer(lens, form, asked, also)
         )
 
     return endpoint
@@ -66,8 +76,9 @@ async def weights(request: Request) -> Response:
     """Weights and inputs after every knob, as safetensors (float64)."""
     asked = read(request.scope["query_string"], with_view=False)
     admit(asked)
-    name = f"weights {write(asked.experiment)}"
-    return await told(request, "safetensors", name, lambda: compute_of(request).tensors(asked))
+    named, file = f"weights {write(asked.experiment)}", file_name(request, asked)
+    work = compute_of(request).tensors
+    return await told(request, "safetensors", file, named, lambda: work(asked))
 
 
 def code_endpoint(framework: str) -> Endpoint:
@@ -81,8 +92,8 @@ def code_endpoint(framework: str) -> Endpoint:
             text = await asyncio.to_thread(code, framework, asked.experiment, here(request))
             return Finished(text.encode(), Timing(0.0, 0.0), 0.0)
 
-        name = f"{framework} {here(request)} {write(asked.experiment)}"
-        return await told(request, "code", name, work)
+        named = f"{framework} {here(request)} {write(asked.experiment)}"
+        return await told(request, "code", code_file(framework), named, work)
 
     return endpoint
 
@@ -92,18 +103,33 @@ def here(request: Request) -> str:
     return str(request.base_url).rstrip("/")
 
 
+def file_name(request: Request, asked: Asked) -> str:
+    """What a download is called: after its address and the knobs that were turned."""
+    name, _, ending = request.url.path.rsplit("/", 1)[-1].partition(".")
+    turned = write(asked.experiment, asked.focus).removeprefix("v=1").replace("&", "-")
+    told = re.sub(r"%..|[^\w=.,-]", "_", turned, flags=re.ASCII)[:MOST_OF_A_NAME].rstrip("-.,=")
+    return f"{name}{told}.{ending or 'json'}"
+
+
 async def told(
-    request: Request, form: str, name: str, work: Callable[[], Awaitable[Finished]]
+    request: Request, form: str, file: str, named: str, work: Callable[[], Awaitable[Finished]]
 ) -> Response:
-    """A computed answer with its headers; 304 without any work where the client has it already."""
-    headers = {"ETag": etag(name), "Cache-Control": KEPT_FOR_AN_HOUR, "Vary": "Accept-Encoding"}
+    """A computed answer with its headers; 304 without any work where the client has it already.
+
+    Args:
+        request: what was asked.
+        form: a key of `MEDIA`.
+        file: what a browser calls it that keeps it.
+        named: what tells this answer from all others of this build.
+        work: makes it.
+    """
+    headers = {"ETag": etag(named), "Cache-Control": KEPT_FOR_AN_HOUR, "Vary": "Accept-Encoding"}
     if has_already(request, headers["ETag"]):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     finished = await work()
     headers["Server-Timing"] = server_timing(finished)
-    if form in FILE_FORMS:
-        filename = request.url.path.rsplit("/", 1)[-1]
-        headers["Content-Disposition"] = f'attachment; filename="{filename}"'
+    kept = "attachment" if form in FILE_FORMS else "inline"
+    headers["Content-Disposition"] = f'{kept}; filename="{file}"'
     body = finished.body
     if form == "html":
         body = sent_from(body, here(request))

@@ -20,3 +20,8 @@ def affordable(experiment: Experiment) -> Experiment:
     if flops(experiment) <= FLOPS_LIMIT:
         return experiment
     return experiment.model_copy(update={"T": affordable_steps(experiment)})
+
+
+def dear(experiment: Experiment) -> bool:
+    """Whether it takes longer to compute an experiment again than to write an answer too many."""
+    return flops(experiment) > 5e8 or experiment.T > 1000

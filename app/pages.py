@@ -11,9 +11,11 @@ from fastapi.responses import RedirectResponse
 from markupsafe import Markup
 from pydantic import BaseModel
 
-from app.api import compute_of, here
+from app.api import compute_of, here, lens_endpoint
 from app.assets import ENCODINGS, PLOTLY, assets, version
-from app.compute import FIRST
+from app.budget import dear
+from app.compute import FIRST, Finished
+from app.drawing.figure import Width
 from app.errors import Problem
 from app.export import frame
 from app.headers import accepts, etag, has_already, server_timing
@@ -32,6 +34,8 @@ Shown = tuple[str, Control, str]
 HOW_A_PAGE_IS_KEPT = "no-cache"
 FOR_EVER = "public, max-age=31536000, immutable"
 PAGE_PATHS = {"/api", *(path_of(lens) for lens in LENSES), *(f"/embed/{lens}" for lens in LENSES)}
+
+WIDTHS: tuple[Width, ...] = ("wide", "narrow")
 
 router = APIRouter(include_in_schema=False)
 
@@ -76,43 +80,79 @@ def canonical(request: Request, path: str) -> Asked | Response:
     return asked
 
 
-def lens_page(lens: str, path: str, template: str) -> Callable[[Request], Awaitable[Response]]:
+Page = Callable[[Request], Awaitable[Response]]
+
+
+def lens_page(lens: str, path: str, template: str) -> Page:
     """A page that shows an experiment through one lens."""
 
     async def endpoint(request: Request) -> Response:
         asked = canonical(request, path)
         if isinstance(asked, Response):
             return asked
-        finished = await compute_of(request).answer(lens, "words", asked, also=FIRST)
-        module, spoken = LENSES[lens], orjson.loads(finished.body)
-        keys = module.KEYS
-        context = {
-            "lens": lens,
-            "module": module,
-            "state": state(lens, asked),
-            "headline": spoken["headline"],
-            "parts": {name: Markup(html) for name, html in spoken["parts"].items()},
-            "groups": groups(Experiment),
-            "own_groups": groups(Focus, keys) | groups(View, keys),
-            "travelling": [
-                key
-                for model in (Focus, View)
-                for key in model.model_fields
-                if control(key) and key not in keys
-            ],
-            "presets": PRESETS,
-            "hidden": asked.view.hide,
-            "here": here(request),
-            "link": linker(lens, asked),
-        }
-        return page(request, template, context, {"Server-Timing": server_timing(finished)})
+        words = await compute_of(request).answer(lens, "words", asked, also=FIRST)
+        return page(
+            request,
+            template,
+            told(request, lens, asked, words),
+            {"Server-Timing": server_timing(words)},
+        )
 
     return endpoint
+
+
+def lens_turned_to(lens: str, width: Width) -> Page:
+    """The same page with its picture in it, for a script that puts it in another one's place."""
+
+    async def endpoint(request: Request) -> Response:
+        asked = read(request.scope["query_string"], with_view=True)
+        compute, picture = compute_of(request), f"{width}-svg"
+        also = (picture, "plot") if dear(asked.experiment) else (picture,)
+        words = await compute.answer(lens, "words", asked, also)
+        drawing = Markup((await compute.answer(lens, picture, asked)).body.decode())
+        context = told(request, lens, asked, words) | {"path": path_of(lens), "drawing": drawing}
+        return page(request, f"{lens}.html", context, timed(words))
+
+    return endpoint
+
+
+def timed(words: Finished) -> dict[str, str]:
+    """The header that tells where the time went."""
+    return {"Server-Timing": server_timing(words)}
+
+
+def told(request: Request, lens: str, asked: Asked, words: Finished) -> dict[str, Any]:
+    """What a lens's template is told."""
+    module, spoken = LENSES[lens], orjson.loads(words.body)
+    keys = module.KEYS
+    return {
+        "lens": lens,
+        "module": module,
+        "state": state(lens, asked),
+        "headline": spoken["headline"],
+        "parts": {name: Markup(html) for name, html in spoken["parts"].items()},
+        "groups": groups(Experiment),
+        "own_groups": groups(Focus, keys) | groups(View, keys),
+        "travelling": [
+            key
+            for model in (Focus, View)
+            for key in model.model_fields
+            if control(key) and key not in keys
+        ],
+        "presets": PRESETS,
+        "hidden": asked.view.hide,
+        "here": here(request),
+        "link": linker(lens, asked),
+    }
 
 
 for lens in LENSES:
     for path, template in ((path_of(lens), f"{lens}.html"), (f"/embed/{lens}", "embed.html")):
         router.add_api_route(path, lens_page(lens, path, template))
+    for width in WIDTHS:
+        router.add_api_route(f"/page/{lens}-{width}", lens_turned_to(lens, width))
+        sketch = lens_endpoint(lens, f"{width}-sketch", with_view=True)
+        router.add_api_route(f"/sketch/{lens}-{width}", sketch)
 
 
 @router.get("/api")
@@ -166,7 +206,8 @@ def page(
     }
     if status == HTTPStatus.OK and has_already(request, mark):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=kept)
-    body = templates.get_template(template).render(request=request, **context).encode()
+    context = {"path": request.url.path} | context
+    body = templates.get_template(template).render(context).encode()
     if status != HTTPStatus.OK:
         kept = {"Cache-Control": "no-store", "Vary": "Accept-Encoding"}
     if accepts(request, "gzip"):

@@ -23,7 +23,7 @@ from lstm_engine.cell import Cell, Slopes
 from lstm_engine.gates import Array
 from lstm_engine.one_step import recurrence
 from lstm_engine.scaled import LOG10_2, Exponents, Scaled
-from lstm_engine.survival import checked
+from lstm_engine.survival import checked, direct_path, units_alone
 from lstm_engine.weights import Weights
 
 MOST_STEPS = 100
@@ -43,7 +43,8 @@ def log10_directions(cell: Cell, states: Any, weights: Weights, steps: Iterable[
 
     Returns:
         (N, H), log10, no unit; −inf is a true zero, nan what is smaller than `RESOLVED` of the
-        largest and so not known. The largest is always known. Costs `4 H³` flops a step, and about
+        largest and so not known. The largest is always known, and where no unit hears another all
+        of them are, for next to nothing. Costs `4 H³` flops a step, and about
         `3 H³` for each of `steps`.
 
     Raises:
@@ -53,6 +54,9 @@ def log10_directions(cell: Cell, states: Any, weights: Weights, steps: Iterable[
     at = checked(steps, T)
     if len(at) > MOST_STEPS:
         raise ValueError(f"{len(at)} steps were asked for: allowed are {MOST_STEPS}")
+    log10_steps = units_alone(cell, states, weights)
+    if log10_steps is not None:
+        return np.asarray(np.sort(direct_path(log10_steps[None])[0, at])[:, ::-1])
     rows = {int(t): n for n, t in enumerate(at)}
     values = np.zeros((len(at), H))
     stand = Scaled(np.eye(2 * H, H), np.zeros(2 * H, dtype=np.int64))

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from lstm_engine.cell import Cell, Slopes
 from lstm_engine.cells.rnn import Rnn
-from lstm_engine.gates import LN10, Array
+from lstm_engine.gates import Array
 from lstm_engine.one_step import recurrence
 from lstm_engine.scaled import LOG10_2
-from lstm_engine.survival import checked, log10_rms, near_the_ends
+from lstm_engine.survival import checked, log10_rms, near_the_ends, units_alone
 from lstm_engine.walk import SQUARES
 from lstm_engine.weights import Weights
 
@@ -71,7 +71,7 @@ def exact_between(cell: Cell, states: Any, weights: Weights, grid: Iterable[int]
         NearTheEnds: a unit came near the ends of float64; nothing is told.
     """
     at = checked(grid, states.h.shape[0] - 1)
-    log10_factors = _units_alone(cell, states, weights)
+    log10_factors = units_alone(cell, states, weights)
     if log10_factors is not None:
         return _diagonal_between(log10_factors, at)
     found = _empty(len(at))
@@ -83,17 +83,6 @@ def exact_between(cell: Cell, states: Any, weights: Weights, grid: Iterable[int]
             found[:-1, 1:] = _from_every_end(matrices, exponents, lengths > 0, states.h.shape[1])
     np.fill_diagonal(found, 0.0)
     return found
-
-
-def _units_alone(cell: Cell, states: Any, weights: Weights) -> Array | None:
-    """log10 of every step's diagonal Jacobian, (T, H), if weight_hh lets no unit hear another."""
-    if isinstance(cell, Rnn):
-        own = np.diagonal(weights.weight_hh)
-        if np.count_nonzero(weights.weight_hh) > np.count_nonzero(own):
-            return None
-        with np.errstate(divide="ignore"):
-            return np.asarray((cell.log_slope(states) + np.log(np.abs(own))) / LN10)
-    return None if weights.weight_hh.any() else cell.log10_carry(states, weights)
 
 
 def _dead(cell: Cell, states: Any, at: Indices) -> NDArray[np.bool_]:

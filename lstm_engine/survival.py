@@ -109,7 +109,8 @@ def rnn_survival(
     alone = _diagonal(weights.weight_hh)
     log10_exact = np.empty((*alone.shape, len(at), states.h.shape[2]))
     if alone.any():
-        log10_exact[alone] = _units_alone(rnn, *_members(states, weights, alone))[:, at]
+        log10_steps = _rnn_alone(rnn, *_members(states, weights, alone))
+        log10_exact[alone] = direct_path(log10_steps)[:, at]
     if not alone.all():
         walk = RnnWalk(rnn, *_members(states, weights, ~alone), at)
         with near_the_ends():
@@ -167,14 +168,19 @@ def _diagonal(matrices: Array) -> NDArray[np.bool_]:
     return np.asarray(there.sum(axis=-1) == alone)
 
 
-def _units_alone(rnn: Rnn, states: Any, weights: Weights) -> Array:
-    """With a diagonal weight_hh no unit hears another: log10 of ∏ φ'(a_t)·w_jj, every step."""
-    survived = np.zeros(states.h.shape)
+def units_alone(cell: Cell, states: Any, weights: Weights) -> Array | None:
+    """log10 of every step's diagonal Jacobian, (T, H), if weight_hh lets no unit hear another."""
+    if isinstance(cell, Rnn):
+        alone = _diagonal(weights.weight_hh[None])[0]
+        return _rnn_alone(cell, states, weights) if alone else None
+    return None if weights.weight_hh.any() else cell.log10_carry(states, weights)
+
+
+def _rnn_alone(rnn: Rnn, states: Any, weights: Weights) -> Array:
+    """log10 of φ'(a_t)·w_jj, every step of each unit that hears itself alone."""
     with np.errstate(divide="ignore"):
         log_weight = np.log(np.abs(diagonals(weights.weight_hh)))
-    log_step = rnn.log_slope(states) + log_weight[:, None]
-    survived[:, :-1] = np.cumsum(log_step[:, ::-1], axis=1)[:, ::-1] / LN10
-    return survived
+    return np.asarray((rnn.log_slope(states) + log_weight[..., None, :]) / LN10)
 
 
 def checked(steps: Iterable[int] | None, T: int) -> Steps:

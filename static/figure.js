@@ -27,13 +27,14 @@ function made(tag, properties = {}, attributes = {}) {
 const sentence = ([head, ...rest]) => `${head}: ${rest.map(saying).join(", ")}`;
 
 export class Figure {
-  constructor(element, { source, pinned, failed }) {
-    Object.assign(this, { element, source, pinned, failed, answer: null, place: null });
+  constructor(element, { source, pinned, failed, left }) {
+    Object.assign(this, { element, source, pinned, failed, left, answer: null, place: null, turn: 0 });
     this.plot = element.querySelector(".plot");
     this.tip = element.querySelector(".tip");
+    this.sketch = element.querySelector(".sketch");
     // The plot changes its sheet where the picture does.
-    this.narrow = matchMedia(element.querySelector("source").media);
-    onPaper(this.plot);
+    this.narrow = matchMedia(element.dataset.narrow);
+    onPaper(this.plot, left);
     // Plotly keeps measures of the layout it had, so another sheet is another plot.
     this.narrow.addEventListener("change", () => {
       if (!this.answer || printing() || this.narrow.matches === (this.sheet === "narrow")) return;
@@ -42,24 +43,54 @@ export class Figure {
       this.tip.hidden = true;
       window.Plotly.purge(this.plot);
       requestAnimationFrame(() => this.draw(answer));
-    });
+    }, { signal: left });
+    left?.addEventListener("abort", () => window.Plotly?.purge(this.plot));
+  }
+
+  get width() { return this.narrow.matches ? "narrow" : "wide"; }
+
+  // Whether one has looked closer into the plot, or hidden a curve: a picture would undo that.
+  touched() {
+    if (!this.answer) return false;
+    const layout = this.answer.layouts[this.sheet];
+    const moved = Object.entries(this.plot._fullLayout)
+      .filter(([key]) => /^[xy]axis\d*$/.test(key) && layout[key])
+      .some(([key, { range }]) => range.some((end, n) => Math.abs(end - layout[key].range[n]) > 1e-6));
+    return moved || this.plot.data.some(({ visible }) => visible === "legendonly");
+  }
+
+  // The server's picture in the plot's place.
+  show({ picture, state }) {
+    this.turn += 1;
+    this.#leave();
+    if (!this.sketch) {
+      this.sketch = made("div", { className: "sketch" }, { "aria-hidden": "true" });
+      this.plot.before(this.sketch);
+    }
+    // Drawn in the page itself: as an image of its own it would take a frame longer.
+    this.sketch.innerHTML = picture;
+    this.sketch.hidden = false;
+    this.element.classList.add("moving");
+    this.element.dispatchEvent(new CustomEvent("shown", { detail: state.link }));
   }
 
   async draw(answer) {
+    this.turn += 1;
+    const of = this.turn;
     let Plotly;
     try {
       Plotly = await loadPlotly(this.source);
     } catch {
-      this.#show(answer.state.pictures);
       this.failed();
       return;
     }
+    if (of !== this.turn || this.left?.aborted) return;
     for (const trace of answer.data) {
       for (const key of ["x", "y", "z"]) trace[key] = decoded(trace[key]);
     }
     const first = !this.answer;
     this.answer = answer;
-    this.sheet = this.narrow.matches ? "narrow" : "wide";
+    this.sheet = this.width;
     const layout = structuredClone(answer.layouts[this.sheet]);
     shrink(layout, Math.min(1, this.plot.clientWidth / (this.sheet === "narrow" ? 360 : 1000)));
     layout.meta.axes = answer.axes;
@@ -68,13 +99,16 @@ export class Figure {
     const shown = answer.data.filter(({ xaxis }) => laidOut(layout, xaxis));
     await Plotly.react(this.plot, shown, layout, CONFIG);
     if (first) this.#begin();
+    this.element.classList.remove("moving");
+    if (this.sketch) this.sketch.hidden = true;
     if (this.place) this.#point(this.#still(this.place));
     this.element.dispatchEvent(new CustomEvent("drawn", { detail: answer.state.link }));
   }
 
   // The first plot takes the picture's place, and from now on one can point at it.
   #begin() {
-    this.element.querySelector("picture").hidden = true;
+    const picture = this.element.querySelector("picture");
+    if (picture) picture.hidden = true;
     this.element.classList.add("drawn");
     this.plot.on("plotly_hover", ({ points: [point], event }) => this.#point(this.#under(point), event));
     this.plot.on("plotly_unhover", () => this.#leave());
@@ -181,12 +215,6 @@ export class Figure {
     const { offsetWidth: wide, offsetHeight: high } = this.tip;
     const left = x + 18 + wide > width ? x - 18 - wide : x + 18;
     this.tip.style.transform = `translate(${Math.max(4, left)}px, ${Math.max(4, Math.min(y + 18, height - high - 4))}px)`;
-  }
-
-  // Without Plotly the server's picture of the new state has to do.
-  #show({ wide, narrow }) {
-    this.element.querySelector("source").srcset = narrow;
-    this.element.querySelector("img").src = wide;
   }
 
   // What the marked step and the pinned unit (texts, "" for none) show, in a sentence.

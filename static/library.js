@@ -23,7 +23,9 @@ const TYPES = { f4: Float32Array, f8: Float64Array, i1: Int8Array, i2: Int16Arra
 // Plotly's typed-array notation read back: a flat typed array, or rows of one.
 export function decoded(spec) {
   if (spec?.bdata === undefined) return spec;
-  const bytes = Uint8Array.from(atob(spec.bdata), (letter) => letter.charCodeAt(0));
+  const letters = atob(spec.bdata);
+  const bytes = new Uint8Array(letters.length);
+  for (let at = 0; at < letters.length; at += 1) bytes[at] = letters.charCodeAt(at);
   const flat = new TYPES[spec.dtype](bytes.buffer);
   if (!spec.shape) return flat;
   const [rows, columns] = String(spec.shape).split(",").map(Number);

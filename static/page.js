@@ -1,197 +1,100 @@
-// The page: form, figure, address and words, kept in step.
+// From lens to lens without leaving the page: another one opens in the place of the one before, so
+// that what is loaded stays loaded. Where that does not work the browser goes there as ever.
 
-import { Newest } from "./api.js";
-import { Figure } from "./figure.js";
-import { loadPlotly } from "./library.js";
-import { fill, follow, grey, lead, name, queryOf, ready, sliders, wrongWith } from "./link.js";
+import { open } from "./lab.js";
 
-const form = document.getElementById("lab");
-const element = (id) => document.getElementById(id);
+const script = (page) => page.querySelector("script[type=module]").src;
+const lenses = () => [...document.querySelectorAll("nav.lenses a:not([data-link$=api])")];
+const pathOf = (link) => new URL(link.href).pathname;
 
-// A journey (back, forward, a preset) leaves behind whatever was still under way.
-let journey = 0;
-// One way of moving, however many answers it takes, is one entry in the history.
-let moving = false;
-let newEntry = false;
-let shown = {};
+let leaving, travel, place, slow;
+let visits = 0;
 
-const figure = new Figure(element("figure"), {
-  source: form.dataset.plotly,
-  failed() {
-    trouble({ title: "The plot did not load", detail: "You see pictures that the server drew; reload the page to try again." });
-  },
-  // What was picked goes into the fields of its names; picked again, a unit is let go.
-  pinned(picked) {
-    const pairs = Object.entries(picked)
-      .map(([key, value]) => [form.elements[key], value])
-      .filter(([field, value]) => field && value !== null);
-    if (!pairs.length) return;
-    const again = pairs.every(([field, value]) => field.value === String(value));
-    for (const [field, value] of pairs) {
-      if (!again) field.value = value;
-      else if ("toggles" in field.dataset) field.value = "";
-    }
-    moved();
-  },
-});
-
-const newest = new Newest(form.dataset.plot, {
-  answered(answer, { of, travelled, reset, remembered }) {
-    if (of !== journey) return;
-    trouble(null);
-    grey(form, answer.state.unused);
-    name(form, answer.state.words);
-    if (travelled) fill(form, answer.state, { reset });
-    shown = answer.state.values;
-    if (!remembered) remember(answer.state.link);
-    say(answer);
-    figure.draw(answer);
-  },
-  refused(problem, { of }) {
-    if (of === journey) trouble(problem.errors ? { ...problem, title: "" } : problem);
-  },
-  working(is) {
-    form.classList.toggle("busy", is);
-    element("figure").setAttribute("aria-busy", is);
-  },
-});
-
-function moved() {
-  newEntry ||= !moving;
-  newest.ask(queryOf(form, shown), { of: journey });
+function begin() {
+  const form = document.getElementById("lab");
+  leaving = new AbortController();
+  place = { path: location.pathname, search: location.search };
+  travel = form && open(form, leaving.signal);
 }
 
-function travel(query, { remembered = false, reset = false } = {}) {
-  journey += 1;
-  moving = false;
-  newEntry = !remembered;
-  newest.ask(query, { of: journey, travelled: true, reset, remembered });
-}
+// How far one had scrolled, by link.
+const heights = new Map();
+addEventListener("scroll", () => { heights.set(location.href, scrollY); }, { passive: true });
 
-function remember(link) {
-  if (link === location.pathname + location.search) return;
-  if (newEntry) history.pushState(null, "", link);
-  else history.replaceState(null, "", link);
-  newEntry = false;
-}
-
-function say({ state, headline, parts }) {
-  element("figure").setAttribute("aria-label", headline);
-  for (const link of document.querySelectorAll("[data-link]")) {
-    const [group, name] = link.dataset.link.split("/");
-    link.href = name ? state[group][name] : state[group];
-    if (group !== "presets") continue;
-    if (link.getAttribute("href") === state.link) link.setAttribute("aria-current", "true");
-    else link.removeAttribute("aria-current");
+// The page of a lens with the picture for this screen in it; null where there is none.
+async function pageOf(link) {
+  const name = lenses().find((one) => pathOf(one) === link.pathname)?.dataset.link.replace("pages/", "");
+  const width = matchMedia("(max-width: 759px)").matches ? "narrow" : "wide";
+  if (!name) return null;
+  try {
+    const response = await fetch(`/page/${name}-${width}${link.search}`);
+    return response.ok ? new DOMParser().parseFromString(await response.text(), "text/html") : null;
+  } catch {
+    return null; // the browser itself says best what it cannot reach
   }
-  for (const place of document.querySelectorAll("[data-part]")) put(place, parts[place.dataset.part]);
-  dispatchEvent(new Event("said"));
 }
 
-// The server's words as they are; who stood on a link in them stands on it afterwards.
-function put(place, html) {
-  if (place.innerHTML === html) return;
-  const held = place.contains(document.activeElement) ? document.activeElement.id : "";
-  place.innerHTML = html;
-  if (held) element(held)?.focus();
-}
-
-function trouble(problem) {
-  const place = element("trouble");
-  place.hidden = !problem;
-  place.textContent = problem ? [problem.title, problem.detail].filter(Boolean).join(": ") : "";
-  if (problem?.nearest === undefined) return;
-  const [, query] = problem.nearest.split("?");
-  const link = document.createElement("a");
-  const href = query ? `${location.pathname}?${query}` : location.pathname;
-  Object.assign(link, { className: "state", href, textContent: "Go to the nearest that works" });
-  place.append(" ", link);
-}
-
-form.addEventListener("input", ({ target }) => {
-  if (target.type === "range") lead(target);
-  else sliders(form).filter((slider) => slider.dataset.for === target.id).forEach(follow);
-  const wrong = target.type === "range" ? "" : wrongWith(target);
-  if (wrong) {
-    const still = target.name in shown ? ` The figure still shows ${shown[target.name]}.` : "";
-    trouble({ detail: wrong + still });
+async function visit(link, { isNew = true } = {}) {
+  stay();
+  const of = visits;
+  slow = setTimeout(() => document.body.classList.add("turning"), 200);
+  const page = await pageOf(link);
+  if (of !== visits) return;
+  stay();
+  // A page of another version wants its own scripts.
+  if (!page || script(page) !== script(document)) {
+    if (isNew) location.assign(link);
+    else location.reload();
     return;
   }
-  clearTimeout(rest);
-  moved();
-  moving = true;
-});
-// A slider's key held down or pressed again and again is one way of moving, as a drag is.
-let rest = null;
-let byKey = false;
-form.addEventListener("keydown", () => { byKey = true; });
-form.addEventListener("pointerdown", () => { byKey = false; });
-form.addEventListener("change", ({ target }) => {
-  clearTimeout(rest);
-  if (byKey && target.type === "range") rest = setTimeout(() => { moving = false; }, 700);
-  else moving = false;
-});
-form.addEventListener("submit", (event) => {
-  event.preventDefault();
-  const wrong = [...form.elements].filter((field) => field.name && field.labels?.length).map(wrongWith).find(Boolean);
-  if (wrong) trouble({ detail: wrong });
-  else moved();
-});
-form.addEventListener("click", (event) => {
-  const link = event.target.closest("a.state");
-  if (!link || event.metaKey || event.ctrlKey || event.shiftKey) return;
-  if (new URL(link.href).pathname !== location.pathname) return;
-  event.preventDefault();
-  travel(new URL(link.href).search.slice(1), { reset: link.dataset.link === "reset" });
-});
-addEventListener("popstate", () => travel(location.search.slice(1), { remembered: true }));
-element("figure").addEventListener("drawn", () => {
-  element("readout").textContent = figure.readout(shown.step, shown.unit);
-  element("printed").textContent = location.href;
-});
-
-// What a button copies, once it is pressed: the link, the frame around it, or the text of a file.
-const address = (link) => document.querySelector(`[data-link="${link}"]`).href;
-const texts = {
-  copy: async () => location.origin + location.pathname + location.search,
-  frame: async ({ frame }) => frame.replace("SOURCE", address("embed")),
-  async copies({ copies }) {
-    const response = await fetch(address(copies));
-    if (!response.ok) throw new Error(response.statusText);
-    return response.text();
-  },
-};
-
-for (const button of document.querySelectorAll("#copy, [data-frame], [data-copies]")) {
-  const name = button.textContent;
-  const kind = Object.keys(texts).find((key) => key in button.dataset) ?? "copy";
-  button.addEventListener("click", async () => {
-    let text;
-    try {
-      text = await texts[kind](button.dataset);
-    } catch {
-      trouble({ title: "Nothing was copied", detail: "The server did not answer; try again." });
-      return;
-    }
-    try {
-      await navigator.clipboard.writeText(text);
-      button.textContent = "Copied";
-    } catch {
-      prompt("Copy this:", text);
-    }
-    setTimeout(() => { button.textContent = name; }, 1500);
-  });
+  history.scrollRestoration = "manual";
+  if (isNew) history.pushState(null, "", page.querySelector("nav.lenses [aria-current]").href);
+  turnTo(page);
+  if (isNew && link.hash) location.replace(link.hash);
+  else scrollTo(0, isNew ? 0 : heights.get(location.href) ?? 0);
 }
 
-sliders(form).forEach(ready);
-document.documentElement.classList.add("ready");
-for (const field of form.querySelectorAll("[data-optional]")) field.disabled = false;
-
-// The server's picture is all there is to see until a hand moves; then the plot takes its place.
-const HANDS = ["pointermove", "pointerdown", "touchstart", "wheel", "keydown", "focusin"];
-function begin() {
-  for (const sign of HANDS) removeEventListener(sign, begin);
-  loadPlotly(form.dataset.plotly).catch(() => {});
-  newest.ask(location.search.slice(1), { of: journey, remembered: true });
+// Whatever was under way leads nowhere any more.
+function stay() {
+  visits += 1;
+  clearTimeout(slow);
+  document.body.classList.remove("turning");
 }
-for (const sign of HANDS) addEventListener(sign, begin, { passive: true });
+
+function turnTo(page) {
+  leaving.abort();
+  document.title = page.title;
+  document.querySelector("main").replaceWith(page.querySelector("main"));
+  for (const link of document.querySelectorAll("nav.lenses a")) {
+    const now = page.querySelector(`nav.lenses [data-link="${link.dataset.link}"]`);
+    link.href = now.href;
+    link.toggleAttribute("aria-current", false);
+    if (now.hasAttribute("aria-current")) link.setAttribute("aria-current", "page");
+  }
+  begin();
+  dispatchEvent(new Event("marked"));
+  document.getElementById("arrived").textContent = page.title;
+  if (document.activeElement !== document.body) return;
+  const heading = document.querySelector("h1");
+  heading.tabIndex = -1;
+  heading.focus({ preventScroll: true });
+}
+
+addEventListener("click", (event) => {
+  const link = event.target.closest?.("a[href]");
+  if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  if (link.target || link.hasAttribute("download") || link.origin !== location.origin) return;
+  if (link.pathname + link.search === location.pathname + location.search) return;
+  if (!lenses().map(pathOf).includes(link.pathname)) return;
+  event.preventDefault();
+  visit(new URL(link.href));
+});
+
+addEventListener("popstate", () => {
+  stay();
+  const { pathname, search } = location;
+  if (travel && place.path === pathname) travel(search.slice(1), { remembered: true });
+  else if (place.path !== pathname || place.search !== search) visit(new URL(location.href), { isNew: false });
+});
+addEventListener("pagehide", () => { history.scrollRestoration = "auto"; });
+begin();

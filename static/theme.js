@@ -12,7 +12,7 @@ function centre() {
     row.scrollLeft = link.offsetLeft - row.offsetLeft - (row.clientWidth - link.offsetWidth) / 2;
   }
 }
-for (const news of ["DOMContentLoaded", "said"]) addEventListener(news, centre);
+for (const news of ["DOMContentLoaded", "marked"]) addEventListener(news, centre);
 
 addEventListener("DOMContentLoaded", () => {
   const button = document.getElementById("theme");

@@ -59,7 +59,12 @@ def addresses(app: FastAPI) -> set[str]:
 
 
 # What only pages ask for, and nobody else need know.
-OF_THE_PAGE = {"/static/{version_}/{name:path}"}
+OF_THE_PAGE = {"/static/{version_}/{name:path}"} | {
+    f"/{form}/{lens}-{width}"
+    for form in ("page", "sketch")
+    for lens in LENSES
+    for width in ("wide", "narrow")
+}
 
 
 def test_every_address_is_explained(app: FastAPI, api_page: str) -> None:

@@ -22,7 +22,7 @@ from app.drawing.figure import (
 from app.drawing.marks import RING, marks_of
 from app.drawing.pen import Pen
 from app.drawing.shades import NOTHING, shade_numbers, shades
-from app.drawing.strokes import Points, clipped, dashes
+from app.drawing.strokes import Points, clipped
 from app.drawing.svg import SvgPen
 
 AnyPen = Pen | SvgPen
@@ -119,9 +119,7 @@ def draw_curves(pen: AnyPen, panel: Curves, box: Box) -> None:
         if line.dots:
             draw_dots(pen, line, points, box)
             continue
-        within = clipped(points, box)
-        dashed = [dash for stretch in within for dash in dashes(stretch, *DASHES[line.dash])]
-        pen.strokes(dashed, line.colour, line.width)
+        pen.strokes(clipped(points, box), line.colour, line.width, DASHES[line.dash])
     if panel.legend:
         draw_legend(pen, panel, box)
 
@@ -155,8 +153,8 @@ def draw_legend(pen: AnyPen, panel: Curves, box: Box) -> None:
         if line.dots:
             pen.dot(left - 7 - STROKE / 2, y, line.width, line.colour)
             continue
-        for dash in dashes(level(y, left - 7 - STROKE, left - 7), *DASHES[line.dash]):
-            pen.line(dash, line.colour, line.width)
+        sample = level(y, left - 7 - STROKE, left - 7)
+        pen.line(sample, line.colour, line.width, DASHES[line.dash])
 
 
 def draw_marks(pen: AnyPen, panel: Panel, figure: Figure, box: Box) -> None:
@@ -170,8 +168,7 @@ def draw_marks(pen: AnyPen, panel: Panel, figure: Figure, box: Box) -> None:
         if left < right and top < bottom:
             pen.outline(Box(left, top, right, bottom), INK)
             continue
-        for dash in dashes(np.array([(left, top), (right, bottom)]), *MARK_DASH):
-            pen.line(dash, INK)
+        pen.line(np.array([(left, top), (right, bottom)]), INK, dash=MARK_DASH)
 
 
 def draw_bar(pen: AnyPen, scale: ColourScale, box: Box, count: int) -> None:

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from app.drawing.figure import FAINT_INK, HATCH_PIXELS, NIGHT, PLAIN, RAISED, ROAD, VEIL, Box
 from app.drawing.shades import BELOW, LINES, LOWEST, Colours, Numbers
-from app.drawing.strokes import Points
+from app.drawing.strokes import WHOLE, DashPixels, Points, dashes
 
 MINUS = "−"
 HAS = MINUS + "…→°“”‘’±"  # the font, or we, beside ASCII
@@ -73,17 +73,24 @@ class Pen:
         """The rim of a box."""
         self.draw.rectangle(self.box(box), outline=colour)
 
-    def line(self, points: Points, colour: str, width: float = 1.0) -> None:
+    def line(
+        self, points: Points, colour: str, width: float = 1.0, dash: DashPixels = WHOLE
+    ) -> None:
         """A line through points."""
-        scaled = (points * self.scale).ravel().tolist()
-        self.draw.line(scaled, fill=colour, width=max(1, round(width * self.scale)), joint="curve")
+        thick = max(1, round(width * self.scale))
+        for stretch in dashes(points, *dash):
+            scaled = (stretch * self.scale).ravel().tolist()
+            self.draw.line(scaled, fill=colour, width=thick, joint="curve")
 
-    def strokes(self, stretches: list[Points], colour: str, width: float) -> None:
+    def strokes(
+        self, stretches: list[Points], colour: str, width: float, dash: DashPixels = WHOLE
+    ) -> None:
         """The stretches of a curve, smooth where the picture's own pixels are not fine enough."""
         if self.scale >= FINE or not stretches:
             for stretch in stretches:
-                self.line(stretch, colour, width)
+                self.line(stretch, colour, width, dash)
             return
+        stretches = [piece for stretch in stretches for piece in dashes(stretch, *dash)]
         every = np.concatenate(stretches)
         left, top = (np.floor(every.min(axis=0) * self.scale) - MARGIN).astype(int).tolist()
         right, bottom = (np.ceil(every.max(axis=0) * self.scale) + MARGIN).astype(int).tolist()

@@ -88,6 +88,7 @@ def ruled(axis: Axis, pixels: float) -> dict[str, Any]:
         **({"type": "log"} if logarithmic else {}),
         "range": [np.log10(low), np.log10(high)] if logarithmic else [low, high],
         "tickvals": [at for at, _ in ticks],
+        "ticklabeloverflow": "allow",
         "ticktext": [plainly(text) for _, text in ticks],
         "showgrid": values,
         "gridcolor": GRID,

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from app.drawing.figure import Box
 
 Points = NDArray[np.float64]  # (N, 2): x and y in a sheet's pixels
+DashPixels = tuple[int, int]  # drawn, left out
+WHOLE: DashPixels = (1, 0)
 
 
 def clipped(points: Points, box: Box) -> list[Points]:

@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape
 from app.drawing.figure import FAINT_INK, HATCH, HATCH_PIXELS, NIGHT, ROAD, VEIL, Box
 from app.drawing.pen import Pen, cells_png
 from app.drawing.shades import BELOW, Colours, Numbers
-from app.drawing.strokes import Points
+from app.drawing.strokes import WHOLE, DashPixels, Points
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 ANCHORS = {"l": "start", "m": "middle", "r": "end"}
@@ -49,18 +49,24 @@ class SvgPen:
         """The rim of a box."""
         self.parts.append(f'<rect {sides(box)} fill="none" stroke="{colour}"/>')
 
-    def line(self, points: Points, colour: str, width: float = 1.0) -> None:
+    def line(
+        self, points: Points, colour: str, width: float = 1.0, dash: DashPixels = WHOLE
+    ) -> None:
         """A line through points."""
-        self.strokes([points], colour, width)
+        self.strokes([points], colour, width, dash)
 
-    def strokes(self, stretches: list[Points], colour: str, width: float) -> None:
+    def strokes(
+        self, stretches: list[Points], colour: str, width: float, dash: DashPixels = WHOLE
+    ) -> None:
         """The stretches of a curve."""
         path = "".join(
             "M" + "L".join(f"{x:.5g} {y:.5g}" for x, y in stretch.tolist()) for stretch in stretches
         )
+        on, off = dash
+        dashed = f'stroke-dasharray="{on:g} {off:g}" ' if off else ""
         self.parts.append(
             f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="{width:g}" '
-            'stroke-linejoin="round"/>'
+            f'{dashed}stroke-linejoin="round"/>'
         )
 
     def dot(self, x: float, y: float, diameter: float, colour: str) -> None:

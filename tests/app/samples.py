@@ -42,6 +42,7 @@ COMPUTED = [*WITHOUT_VIEW, *WITH_VIEW]
 # Every sort of address, and every lens: for what holds of all of them alike.
 OF_EVERY_SORT = [path for path in COMPUTED if lens_of(path) == "highway"]
 OF_EVERY_SORT += [f"/api/{lens}" for lens in LENSES if lens != "highway"]
+SKETCHES = ["/sketch/highway-wide", "/sketch/highway-narrow"]  # for the page's script alone
 # Where no state of the vanilla RNN is needed, or of this experiment at all.
 WITHOUT_STATES = [p for p in COMPUTED if lens_of(p) in ("claims", "gates") or "/api/code" in p]
 WITHOUT_STATES += ["/api/weights.safetensors"]

@@ -19,6 +19,7 @@ from tests.app.samples import (
     OF_NO_EXPERIMENT,
     PAGES,
     PICTURES,
+    SKETCHES,
     SMALL,
     TEXT,
     WITH_VIEW,
@@ -28,11 +29,37 @@ from tests.app.samples import (
 )
 
 
-def test_a_file_is_saved_under_its_own_name(client: TestClient) -> None:
-    for path in ("/api/highway.csv", "/api/highway.npz", "/api/weights.safetensors"):
-        disposition = client.get(f"{path}?{SMALL}").headers["content-disposition"]
-        assert disposition == f'attachment; filename="{path.rsplit("/", 1)[-1]}"'
-    assert "content-disposition" not in client.get(f"/api/highway?{SMALL}").headers
+@pytest.mark.parametrize(
+    ("link", "disposition"),
+    [
+        ("/api/highway.csv", "attachment; highway.csv"),
+        (f"/api/paths.npz?{SMALL}&s=4", "attachment; paths-T=12-H=3-D=2-s=4.npz"),
+        ("/api/weights.safetensors?H=3&b_f=-2", "attachment; weights-H=3-b_f=-2.safetensors"),
+        ("/picture/gates-wide.png?T=9", "inline; gates-wide-T=9.png"),
+        ("/picture/gates.svg?T=9&unit=2", "inline; gates-T=9.svg"),
+        ("/api/highway?T=9&cell=gru", "inline; highway-T=9-cell=gru.json"),
+        (
+            "/api/highway.csv?signal=text&text=a%22/b",
+            "attachment; highway-signal=text-text=a__b.csv",
+        ),
+        ("/api/code/highway_jax.py?T=9", "attachment; highway_jax.py"),
+    ],
+)
+def test_a_file_is_named_after_its_experiment(
+    client: TestClient, link: str, disposition: str
+) -> None:
+    kept, file = disposition.split(" ")
+    answer = client.get(link)
+    assert answer.status_code == 200
+    assert answer.headers["content-disposition"] == f'{kept} filename="{file}"'
+
+
+def test_a_name_of_a_file_ends_somewhere(client: TestClient) -> None:
+    series = ",".join(["0.123"] * 100)
+    name = client.get(f"/api/highway.csv?signal=series&series={series}").headers[
+        "content-disposition"
+    ]
+    assert len(name) < 130 and name.endswith('.csv"')
 
 
 @pytest.mark.parametrize("path", PICTURES)
@@ -86,7 +113,7 @@ def test_view_keys_count_where_there_is_something_to_see(client: TestClient, pat
 # Headers -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", OF_EVERY_SORT)
+@pytest.mark.parametrize("path", [*OF_EVERY_SORT, *SKETCHES])
 def test_computed_answers_are_kept_for_an_hour_and_known_by_their_mark(
     client: TestClient, path: str
 ) -> None:
@@ -119,7 +146,7 @@ def test_what_a_client_holds_does_not_hide_that_its_link_is_wrong(client: TestCl
     assert answer.status_code == 422
 
 
-@pytest.mark.parametrize("path", [*OF_EVERY_SORT, "/"])
+@pytest.mark.parametrize("path", [*OF_EVERY_SORT, *SKETCHES, "/"])
 def test_every_computed_answer_says_where_its_time_went(client: TestClient, path: str) -> None:
     timing = client.get(f"{path}?v=1&T=12&H=3&D=2").headers["server-timing"]
     found = re.fullmatch(

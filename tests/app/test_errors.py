@@ -8,12 +8,12 @@ from starlette.testclient import TestClient
 from app.budget import FLOPS_LIMIT
 from app.errors import shown
 from app.links import read
-from tests.app.samples import COMPUTED, OF_EVERY_SORT, WITHOUT_STATES, asked
+from tests.app.samples import COMPUTED, OF_EVERY_SORT, SKETCHES, WITHOUT_STATES, asked
 
 TOO_LARGE = ["T=20000&H=256", "T=1987&H=256", "T=20000&H=119&b_f=2", "H=256&T=20000&signal=sine"]
 
 
-@pytest.mark.parametrize("path", OF_EVERY_SORT)
+@pytest.mark.parametrize("path", [*OF_EVERY_SORT, *SKETCHES])
 @pytest.mark.parametrize("query", TOO_LARGE)
 def test_what_costs_too_much_is_refused_alike_at_every_address(
     client: TestClient, path: str, query: str
@@ -173,7 +173,7 @@ def test_the_longest_text_fits_into_an_address(client: TestClient) -> None:
 # The words of a refusal --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", OF_EVERY_SORT)
+@pytest.mark.parametrize("path", [*OF_EVERY_SORT, *SKETCHES])
 def test_a_wrong_link_has_every_member_that_was_promised(client: TestClient, path: str) -> None:
     answer = client.get(f"{path}?T=0&tau=1&H=2")
     assert answer.status_code == 422
@@ -188,7 +188,7 @@ def test_a_wrong_link_has_every_member_that_was_promised(client: TestClient, pat
     assert document["nearest"] == f"{path}?v=1&T=1&H=2"
 
 
-@pytest.mark.parametrize("path", ["/", *OF_EVERY_SORT])
+@pytest.mark.parametrize("path", ["/", *OF_EVERY_SORT, *SKETCHES])
 @pytest.mark.parametrize("query", ["T=0", "T=20000&H=256", LEAVING[0], "tau=1"])
 def test_no_refusal_shows_the_insides(client: TestClient, path: str, query: str) -> None:
     answer = client.get(f"{path}?{query}", follow_redirects=True)

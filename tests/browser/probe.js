@@ -2,7 +2,8 @@
 // server, so that a test decides when an answer comes.
 
 window.probe = {
-  drawn: [], // the link of every figure drawn
+  drawn: [], // the link of every plot drawn
+  shown: [], // the link of every picture shown in a plot's place
   asked: 0, // questions to the server
   unsettled: 0, // of them, those the page has not dealt with
   most: 0, // of them under way at once
@@ -32,8 +33,10 @@ window.fetch = async (...question) => {
   try {
     if (probe.gated) await new Promise((go) => waiting.push(go));
     const response = await ask(...question);
-    const read = response.json.bind(response);
-    response.json = () => read().finally(ended);
+    for (const form of ["json", "text"]) {
+      const read = response[form].bind(response);
+      response[form] = () => read().finally(ended);
+    }
     return response;
   } catch (error) {
     ended();
@@ -41,7 +44,9 @@ window.fetch = async (...question) => {
   }
 };
 
-document.addEventListener("drawn", ({ detail }) => probe.drawn.push(detail), true);
+for (const sign of ["drawn", "shown"]) {
+  document.addEventListener(sign, ({ detail }) => probe[sign].push(detail), true);
+}
 document.addEventListener("input", ({ target }) => {
   if (target.type === "range") probe.positions.push(Number(target.value));
 }, true);

@@ -181,7 +181,7 @@ def test_downloads_are_those_of_the_link(lab: Lab) -> None:
     lab.until_drawn("/?v=1&b_f=1.1")
     with lab.page.expect_download() as download:
         lab.page.get_by_role("link", name="CSV").click()
-    assert download.value.suggested_filename == "highway.csv"
+    assert download.value.suggested_filename == "highway-b_f=1.1.csv"
     lines = download.value.path().read_text().split()
     assert lines[0] == "t,unit,cell_log10_direct,cell_log10_exact,rnn_log10_exact"
     exact = lab.answer()["cell"]["log10_exact"]

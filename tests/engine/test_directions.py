@@ -144,3 +144,23 @@ def test_too_many_steps_or_steps_outside_are_refused() -> None:
         log10_directions(lstm, states, weights, range(101))
     with pytest.raises(ValueError, match="0 … 101"):
         log10_directions(lstm, states, weights, [102])
+
+
+@pytest.mark.parametrize("name", ["lstm", "mingru", "rnn"])
+def test_units_that_hear_themselves_alone_are_all_known_however_small(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rnn = name == "rnn"
+    cell: Cell = Rnn("tanh") if rnn else CELLS[name]
+    if rnn:
+        weights = draw_rnn("keras", 3, 6, seed=1, rnn_init="identity", gain=0.5)
+    else:
+        weights = draw_cell(cell, "normal", 3, 6, seed=1, gain=0.0)
+    states = cell.forward(weights, draw_inputs("noise", 900, 3))
+    monkeypatch.setattr(directions, "_carefully", None)  # a hundred times the work
+    steps = [0, 1, 400, 899, 900]
+    found = log10_directions(cell, states, weights, steps)
+    kept = 0.5 * (1 - states.h[1:] ** 2) if rnn else cell.slopes(states, weights, 1, 900).carry
+    expected = [np.sort(np.log10(np.abs(kept[t:])).sum(axis=0))[::-1] for t in steps]
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+    assert found[0].min() < -100

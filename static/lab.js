@@ -1,0 +1,210 @@
+// A lens at work: form, figure, address and words, kept in step.
+
+import { Newest } from "./api.js";
+import { copying } from "./copies.js";
+import { Figure } from "./figure.js";
+import { loadPlotly } from "./library.js";
+import { fill, follow, grey, lead, name, queryOf, ready, sliders, wrongWith } from "./link.js";
+
+const element = (id) => document.getElementById(id);
+
+// The server's picture is all there is to see until a hand moves; then the plot takes its place.
+const HANDS = ["pointermove", "pointerdown", "touchstart", "wheel", "keydown", "focusin"];
+let awake = false;
+let wake = () => {};
+function moves() {
+  for (const sign of HANDS) removeEventListener(sign, moves);
+  awake = true;
+  wake();
+}
+for (const sign of HANDS) addEventListener(sign, moves, { passive: true });
+
+// While one moves a knob the server's pictures follow, for they are quicker than a plot can be
+// redrawn. The plot, which one can point at, comes after so many milliseconds of rest.
+const REST = 200;
+
+// Brings the lens of a form to life until `left` is aborted; returns the way to another link of it.
+export function open(form, left) {
+  // A journey (back, forward, a preset) leaves behind whatever was still under way.
+  let journey = 0;
+  // One way of moving, however many answers it takes, is one entry in the history.
+  let moving = false;
+  let newEntry = false;
+  let shown = {};
+  let query = location.search.slice(1);
+  let resting = null;
+
+  const figure = new Figure(element("figure"), {
+    source: form.dataset.plotly,
+    left,
+    failed() {
+      trouble({ title: "The plot did not load", detail: "You see pictures that the server drew; reload the page to try again." });
+    },
+    // What was picked goes into the fields of its names; picked again, a unit is let go.
+    pinned(picked) {
+      const pairs = Object.entries(picked)
+        .map(([key, value]) => [form.elements[key], value])
+        .filter(([field, value]) => field && value !== null);
+      if (!pairs.length) return;
+      const again = pairs.every(([field, value]) => field.value === String(value));
+      for (const [field, value] of pairs) {
+        if (!again) field.value = value;
+        else if ("toggles" in field.dataset) field.value = "";
+      }
+      // Who points at the plot goes on pointing at it.
+      moved({ picture: false });
+    },
+  });
+
+  const newest = new Newest({
+    answered(answer, { of, travelled, reset, remembered }) {
+      if (of !== journey) return;
+      trouble(null);
+      grey(form, answer.state.unused);
+      name(form, answer.state.words);
+      if (travelled) fill(form, answer.state, { reset });
+      ({ values: shown, query } = answer.state);
+      if (!remembered) remember(answer.state.link);
+      say(answer);
+      if (!answer.picture) {
+        figure.draw(answer);
+        return;
+      }
+      figure.show(answer);
+      clearTimeout(resting);
+      resting = setTimeout(plot, REST);
+    },
+    refused(problem, { of }) {
+      if (of === journey) trouble(problem.errors ? { ...problem, title: "" } : problem);
+    },
+    working(is) {
+      form.classList.toggle("busy", is);
+      element("figure").setAttribute("aria-busy", is);
+    },
+  });
+
+  const plot = () => newest.ask(`${form.dataset.plot}?${query}`, { of: journey, remembered: true });
+
+  function ask(wanted, { picture = !figure.touched(), ...context } = {}) {
+    clearTimeout(resting);
+    const place = picture ? `${form.dataset.picture}-${figure.width}` : form.dataset.plot;
+    newest.ask(`${place}?${wanted}`, { of: journey, ...context });
+  }
+
+  function moved(how) {
+    newEntry ||= !moving;
+    ask(queryOf(form, shown), how);
+  }
+
+  function travel(to, { remembered = false, reset = false } = {}) {
+    // To another place on the page there is nothing to ask.
+    if (to === query && remembered && !newest.busy) return;
+    journey += 1;
+    moving = false;
+    newEntry = !remembered;
+    ask(to, { travelled: true, reset, remembered });
+  }
+
+  function remember(link) {
+    if (link === location.pathname + location.search) return;
+    if (newEntry) history.pushState(null, "", link);
+    else history.replaceState(null, "", link);
+    newEntry = false;
+  }
+
+  function say({ state, headline, parts }) {
+    element("figure").setAttribute("aria-label", headline);
+    let marked = false;
+    for (const link of document.querySelectorAll("[data-link]")) {
+      const [group, one] = link.dataset.link.split("/");
+      link.href = one ? state[group][one] : state[group];
+      if (group !== "presets") continue;
+      const current = link.getAttribute("href") === state.link;
+      marked ||= current !== link.hasAttribute("aria-current");
+      if (current) link.setAttribute("aria-current", "true");
+      else link.removeAttribute("aria-current");
+    }
+    if (marked) dispatchEvent(new Event("marked"));
+    for (const place of document.querySelectorAll("[data-part]")) put(place, parts[place.dataset.part]);
+  }
+
+  // The server's words as they are; who stood on a link in them stands on it afterwards.
+  const said = new Map();
+  function put(place, html) {
+    if (said.get(place) === html) return;
+    said.set(place, html);
+    const held = place.contains(document.activeElement) ? document.activeElement.id : "";
+    place.innerHTML = html;
+    if (held) element(held)?.focus();
+  }
+
+  function trouble(problem) {
+    const place = element("trouble");
+    place.hidden = !problem;
+    place.textContent = problem ? [problem.title, problem.detail].filter(Boolean).join(": ") : "";
+    if (problem?.nearest === undefined) return;
+    const [, query] = problem.nearest.split("?");
+    const link = document.createElement("a");
+    const href = query ? `${location.pathname}?${query}` : location.pathname;
+    Object.assign(link, { className: "state", href, textContent: "Go to the nearest that works" });
+    place.append(" ", link);
+  }
+
+  form.addEventListener("input", ({ target }) => {
+    if (target.type === "range") lead(target);
+    else sliders(form).filter((slider) => slider.dataset.for === target.id).forEach(follow);
+    const wrong = target.type === "range" ? "" : wrongWith(target);
+    if (wrong) {
+      const still = target.name in shown ? ` The figure still shows ${shown[target.name]}.` : "";
+      trouble({ detail: wrong + still });
+      return;
+    }
+    clearTimeout(still);
+    moved();
+    moving = true;
+  });
+  // A slider's key held down or pressed again and again is one way of moving, as a drag is.
+  let still = null;
+  let byKey = false;
+  form.addEventListener("keydown", () => { byKey = true; });
+  form.addEventListener("pointerdown", () => { byKey = false; });
+  form.addEventListener("change", ({ target }) => {
+    clearTimeout(still);
+    if (byKey && target.type === "range") still = setTimeout(() => { moving = false; }, 700);
+    else moving = false;
+  });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const wrong = [...form.elements].filter((field) => field.name && field.labels?.length).map(wrongWith).find(Boolean);
+    if (wrong) trouble({ detail: wrong });
+    else moved();
+  });
+  form.addEventListener("click", (event) => {
+    const link = event.target.closest("a.state");
+    if (!link || event.metaKey || event.ctrlKey || event.shiftKey) return;
+    if (new URL(link.href).pathname !== location.pathname) return;
+    event.preventDefault();
+    travel(new URL(link.href).search.slice(1), { reset: link.dataset.link === "reset" });
+  });
+  element("figure").addEventListener("drawn", () => {
+    element("readout").textContent = figure.readout(shown.step, shown.unit);
+    element("printed").textContent = location.href;
+  });
+  left.addEventListener("abort", () => {
+    journey = null;
+    clearTimeout(resting);
+    wake = () => {};
+  });
+
+  copying(trouble);
+  sliders(form).forEach(ready);
+  document.documentElement.classList.add("ready");
+  for (const field of form.querySelectorAll("[data-optional]")) field.disabled = false;
+
+  wake = () => {
+    loadPlotly(form.dataset.plotly).catch(() => {});
+    plot();
+  };
+  if (awake) resting = setTimeout(wake, REST);
+  return travel;
+}
