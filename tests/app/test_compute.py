@@ -302,6 +302,15 @@ def test_the_first_picture_and_plot_of_a_page_need_no_further_work(
         assert client.get(f"{path}?v=1&T=9&H=2&seed=33").status_code == 200
 
 
+@pytest.mark.parametrize(("T", "kept"), [(1001, True), (9, False)])
+def test_the_plot_of_what_takes_long_is_kept_with_its_sketch(
+    client: TestClient, app: FastAPI, T: int, kept: bool
+) -> None:
+    query = f"v=1&T={T}&H=2&seed=35"
+    assert client.get(f"/sketch/highway-wide?{query}").status_code == 200
+    assert (("highway", query, "plot") in app.state.compute.kept) is kept
+
+
 def test_what_the_client_has_already_needs_no_work(
     client: TestClient, app: FastAPI, monkeypatch: pytest.MonkeyPatch
 ) -> None:

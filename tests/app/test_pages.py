@@ -408,6 +408,30 @@ def test_the_first_picture_is_there_without_a_script(
         ]
 
 
+PICTURE = re.compile(r"<picture>.*?</picture>|<div class=\"sketch\"[^>]*>.*?</svg>\s*</div>", re.S)
+
+
+@pytest.mark.parametrize("query", [QUERIES["small"], QUERIES["text"], QUERIES["hidden"]])
+@pytest.mark.parametrize("width", ["wide", "narrow"])
+@pytest.mark.parametrize("lens", LENSES)
+def test_a_page_that_opens_in_anothers_place_is_that_page_with_its_picture_in_it(
+    client: TestClient, lens: str, width: str, query: str
+) -> None:
+    whole = client.get(address(path_of(lens), query)).text
+    turned = client.get(address(f"/page/{lens}-{width}", query)).text
+    assert PICTURE.sub("", turned) == PICTURE.sub("", whole)
+    assert len(PICTURE.findall(turned)) == len(PICTURE.findall(whole)) > 0
+    assert client.get(address(f"/picture/{lens}-{width}.svg", query)).text.strip() in turned
+    assert parsed(turned).one("nav", **{"class": "lenses"}).one("a", **{"aria-current": "page"})
+
+
+@pytest.mark.parametrize("query", ["b_f=99", "nokey=1", "T=20000&H=256"])
+def test_a_page_that_cannot_open_says_so_to_the_script(client: TestClient, query: str) -> None:
+    answer = client.get(f"/page/gates-wide?{query}")
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
 @pytest.mark.parametrize("query", ["", SMALL, QUERIES["text"], QUERIES["series"]])
 def test_the_reading_of_the_page_is_the_apis(client: TestClient, query: str) -> None:
     reading = asked(client, f"/api/highway?{query}")["reading"]
@@ -442,6 +466,17 @@ def test_ones_own_text_cannot_become_markup(client: TestClient) -> None:
     page = opened(client, f"/?v=1&H=3&signal=text&text={quote(text, safe='')}")
     assert not [script for script in page.all("script") if "alert" in script.text]
     assert page.one("textarea", id="text").text.removeprefix("\n") == text
+
+
+@pytest.mark.parametrize("lens", LENSES)
+def test_ones_own_text_cannot_become_markup_in_a_picture(client: TestClient, lens: str) -> None:
+    text = "</text></svg><img src=x onerror=alert(1)><script>alert(1)</script>]]>"
+    query = f"v=1&H=3&signal=text&text={quote(text, safe='')}&lag=linear"
+    sketch = asked(client, f"/sketch/{lens}-wide?{query}")["picture"]
+    for html in (sketch, client.get(f"/page/{lens}-wide?{query}").text):
+        page = parsed(html)
+        assert not [script for script in page.all("script") if "alert" in script.text]
+        assert not [image for image in page.all("img") if "onerror" in image.attributes]
 
 
 # Nothing from elsewhere --------------------------------------------------------------------------
