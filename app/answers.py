@@ -129,7 +129,7 @@ def as_sketch(width: Width) -> Form:
     """What the page shows and says while one moves a knob: a picture for the plot."""
 
     def form(telling: Telling) -> bytes:
-        drawing = picture.svg(telling.figure, width).decode()
+        drawing = picture.svg_in_a_page(telling.figure, width).decode()
         return orjson.dumps(telling.spoken | {"picture": drawing, "state": telling.state})
 
     return form
@@ -154,7 +154,7 @@ def as_picture(width: Width) -> Form:
 
 def as_drawing(width: Width) -> Form:
     """The page's first picture as SVG: sharp at any size, in the reader's own font."""
-    return lambda telling: picture.svg(telling.figure, width)
+    return lambda telling: picture.svg_in_a_page(telling.figure, width)
 
 
 def as_svg(telling: Telling) -> bytes:
@@ -171,7 +171,7 @@ def as_html(telling: Telling) -> bytes:
         telling.spoken,
         plot=as_plot(telling),
         answer=as_json(telling),
-        pictures={width: picture.svg(telling.figure, width) for width in widths},
+        pictures={width: picture.svg_in_a_page(telling.figure, width) for width in widths},
     )
 
 

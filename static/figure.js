@@ -12,7 +12,9 @@ const CONFIG = {
 };
 const KEYS = "Arrow keys move through a panel, Page Up and Page Down change it, Enter pins, Escape leaves.";
 
-// On a small screen the words shrink with the drawing, as they do in the server's picture.
+// On a small screen the words shrink with the drawing, from these widths on.
+const FULL = { wide: 1000, narrow: 360 };
+
 function shrink(layout, factor) {
   const titles = Object.values(layout).flatMap(({ title }) => title?.font ?? []);
   for (const font of [layout.font, ...titles, ...layout.annotations.map((note) => note.font)]) font.size *= factor;
@@ -34,6 +36,7 @@ export class Figure {
     this.sketch = element.querySelector(".sketch");
     // The plot changes its sheet where the picture does.
     this.narrow = matchMedia(element.dataset.narrow);
+    if (this.sketch) this.#fit();
     onPaper(this.plot, left);
     // Plotly keeps measures of the layout it had, so another sheet is another plot.
     this.narrow.addEventListener("change", () => {
@@ -59,6 +62,15 @@ export class Figure {
     return moved || this.plot.data.some(({ visible }) => visible === "legendonly");
   }
 
+  // How large letters are, of their full size.
+  #letters() { return Math.min(1, this.plot.clientWidth / FULL[this.width]); }
+
+  // A drawing shrinks as a whole; its letters are to be as large as those of the plot.
+  #fit() {
+    const { width } = this.sketch.querySelector("svg").viewBox.baseVal;
+    this.element.style.setProperty("--letters", (this.#letters() * width) / this.plot.clientWidth);
+  }
+
   // The server's picture in the plot's place.
   show({ picture, state }) {
     this.turn += 1;
@@ -70,6 +82,7 @@ export class Figure {
     // Drawn in the page itself: as an image of its own it would take a frame longer.
     this.sketch.innerHTML = picture;
     this.sketch.hidden = false;
+    this.#fit();
     this.element.classList.add("moving");
     this.element.dispatchEvent(new CustomEvent("shown", { detail: state.link }));
   }
@@ -92,7 +105,7 @@ export class Figure {
     this.answer = answer;
     this.sheet = this.width;
     const layout = structuredClone(answer.layouts[this.sheet]);
-    shrink(layout, Math.min(1, this.plot.clientWidth / (this.sheet === "narrow" ? 360 : 1000)));
+    shrink(layout, this.#letters());
     layout.meta.axes = answer.axes;
     this.element.style.setProperty("--drawn", `${layout.meta.width} / ${layout.meta.height}`);
     this.ownShapes = layout.shapes;

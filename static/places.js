@@ -64,10 +64,12 @@ export function shareOf(plot, { trace: number, column, row }) {
 }
 
 const LINE = { color: "#ffffff", width: 1 };
-const RING = { xsizemode: "pixel", ysizemode: "pixel", x0: -7, x1: 7, y0: -7, y1: 7 };
+// Four Bézier curves: Plotly's own circle of so many pixels loses its left half on a log axis.
+const CIRCLE = "M7,0C7,3.87 3.87,7 0,7C-3.87,7 -7,3.87 -7,0C-7,-3.87 -3.87,-7 0,-7C3.87,-7 7,-3.87 7,0Z";
+const RING = { type: "path", path: CIRCLE, xsizemode: "pixel", ysizemode: "pixel" };
 
 const ring = ({ xaxis, yaxis, x, y }, n) => (
-  { type: "circle", xref: xaxis, yref: yaxis, xanchor: x[n], yanchor: y[n], ...RING, line: LINE });
+  { xref: xaxis, yref: yaxis, xanchor: x[n], yanchor: y[n], ...RING, line: LINE });
 
 // Shapes that mark the step and the unit of a place wherever a panel has them.
 export function marks(plot, place) {

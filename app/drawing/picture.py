@@ -48,6 +48,14 @@ def preview(figure: Figure, title: str, sentence: str) -> bytes:
     return drawn(pen, figure, sheet)
 
 
+def svg_in_a_page(figure: Figure, width: Width) -> bytes:
+    """The figure as SVG whose letters a page can make larger or smaller: see `SvgPen`."""
+    sheet = figure.sheets[width]
+    pen = SvgPen(sheet.width, sheet.height, in_a_page=True)
+    draw_figure(pen, figure, sheet, MOST_SHADES)
+    return pen.svg("", "")
+
+
 def svg(figure: Figure, width: Width, title: str = "", sentence: str = "") -> bytes:
     """The figure as SVG, complete in itself, its title and what is to be seen above it."""
     sheet = figure.sheets[width]

@@ -23,6 +23,13 @@ from app.drawing.marks import RING, Mark, marks_of
 
 SOLID = {"color": INK, "width": 1}
 
+# Four Bézier curves: Plotly's own circle of so many pixels loses its left half on a log axis.
+R, K = RING, round(0.5523 * RING, 2)
+CIRCLE = (
+    f"M{R:g},0C{R:g},{K} {K},{R:g} 0,{R:g}C-{K},{R:g} -{R:g},{K} -{R:g},0"
+    f"C-{R:g},-{K} -{K},-{R:g} 0,-{R:g}C{K},-{R:g} {R:g},-{K} {R:g},0Z"
+)
+
 Numbered = Sequence[tuple[int, Panel]]
 
 
@@ -114,10 +121,9 @@ def marks(figure: Figure, panels: Numbered) -> list[dict[str, Any]]:
 def shape(mark: Mark, x: str, y: str) -> dict[str, Any]:
     """A mark as Plotly's shape: a row or a column, a line, a ring around a dot."""
     if mark.x is not None and mark.y is not None:
-        size = {"x0": -RING, "x1": RING, "y0": -RING, "y1": RING}
         at = {"xanchor": mark.x[0], "yanchor": mark.y[0]}
         pixels = {"xsizemode": "pixel", "ysizemode": "pixel"}
-        return {"type": "circle", "xref": x, "yref": y, **at, **pixels, **size, "line": SOLID}
+        return {"type": "path", "path": CIRCLE, "xref": x, "yref": y, **at, **pixels, "line": SOLID}
     (x0, x1), (y0, y1) = mark.x or (0, 1), mark.y or (0, 1)
     upright = x0 == x1 or y0 == y1
     return {

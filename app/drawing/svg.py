@@ -19,10 +19,14 @@ SAMPLES_A_PIXEL = 2  # of a map whose cells are not all of one width
 
 
 class SvgPen:
-    """A sheet to draw on with the methods of `Pen`."""
+    """A sheet to draw on with the methods of `Pen`.
 
-    def __init__(self, width: int, height: int) -> None:
+    Letters `in_a_page` are so many times its font's size, one pixel unless the page says otherwise.
+    """
+
+    def __init__(self, width: int, height: int, *, in_a_page: bool = False) -> None:
         self.size = (width, height)
+        self.unit, self.root = ("em", 'font-size="1px" ') if in_a_page else ("", "")
         self.parts: list[str] = []
         self.ruler = Pen(1, 1, 4.0)
 
@@ -31,7 +35,7 @@ class SvgPen:
         width, height = self.size[0], self.size[1] + above
         root = (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
-            f'viewBox="0 {-above} {width} {height}" role="img" font-family="{FONT}">'
+            f'viewBox="0 {-above} {width} {height}" role="img" {self.root}font-family="{FONT}">'
         )
         names = [f"<title>{plainly(title)}</title>", f"<desc>{plainly(sentence)}</desc>"]
         sheet = f'<rect y="{-above}" width="{width}" height="{height}" fill="{NIGHT}"/>'
@@ -106,13 +110,15 @@ class SvgPen:
         """Text at a point, which is its left, middle or right end (l, m, r)."""
         down = y + DOWN[anchor[1]] * size
         place = f'x="{x:.5g}" y="{down:.5g}" text-anchor="{ANCHORS[anchor[0]]}"'
-        self.parts.append(f'<text {place} font-size="{size:g}" fill="{ink}">{plainly(text)}</text>')
+        letters = f'font-size="{size:g}{self.unit}" fill="{ink}"'
+        self.parts.append(f"<text {place} {letters}>{plainly(text)}</text>")
 
     def upright(self, x: float, y: float, text: str, size: float = 12) -> None:
         """Text that reads upwards, its middle at a point."""
         turned = f'transform="translate({x + DOWN["m"] * size:.5g} {y:.5g}) rotate(-90)"'
         self.parts.append(
-            f'<text {turned} text-anchor="middle" font-size="{size:g}" fill="{FAINT_INK}">'
+            f'<text {turned} text-anchor="middle" font-size="{size:g}{self.unit}" '
+            f'fill="{FAINT_INK}">'
             f"{plainly(text)}</text>"
         )
 

@@ -245,7 +245,7 @@ def test_up_and_down_change_between_the_curves_of_a_panel(lab: Lab) -> None:
     rings = []
     for key in ("ArrowRight", "ArrowUp", "ArrowUp", "ArrowDown"):
         press(lab, key)
-        rings += [one["yanchor"] for one in shapes(lab, "norms") if one["type"] == "circle"]
+        rings += [one["yanchor"] for one in shapes(lab, "norms") if one["type"] == "path"]
     low, high = -0.6 * (T - 1), -0.2 * (T - 1)
     assert rings == pytest.approx([low, high, high, low], rel=1e-5)
 

@@ -264,7 +264,7 @@ def test_a_step_that_is_not_there_is_not_marked() -> None:
 
 def test_the_pinned_units_dots_are_ringed_and_its_columns_framed() -> None:
     shapes = layout(gallery(pinned_unit=2), "wide")["shapes"]
-    (ring,) = [shape for shape in shapes if shape["type"] == "circle"]
+    (ring,) = [shape for shape in shapes if shape["type"] == "path"]
     assert complex(ring["xanchor"], ring["yanchor"]) == EIGENVALUES[2]
     assert (ring["xref"], ring["yref"], ring["xsizemode"]) == ("x6", "y6", "pixel")
     (column,) = [shape for shape in shapes if shape["xref"] == "x7"]
