@@ -34,7 +34,7 @@ export class Newest {
       const response = await fetch(address, { cache: "no-cache" });
       return { ok: response.ok, answer: await response.json() };
     } catch {
-      return { ok: false, answer: { title: "No connection", detail: "The server did not answer; what you see is the last answer." } };
+      return { ok: false, answer: { offline: true, title: "No connection", detail: "The server did not answer; what you see is the last answer." } };
     }
   }
 }

@@ -11,8 +11,8 @@ const texts = {
   },
 };
 
-export function copying(trouble) {
-  for (const button of document.querySelectorAll("#copy, [data-frame], [data-copies]")) {
+export function copying(main, trouble) {
+  for (const button of main.querySelectorAll("#copy, [data-frame], [data-copies]")) {
     const name = button.textContent;
     const kind = Object.keys(texts).find((key) => key in button.dataset) ?? "copy";
     button.addEventListener("click", async () => {

@@ -45,10 +45,16 @@ export class Figure {
       Object.assign(this, { answer: null, place: null });
       this.tip.hidden = true;
       window.Plotly.purge(this.plot);
-      requestAnimationFrame(() => this.draw(answer));
+      // While pictures move, the plot that comes after them is soon enough.
+      if (!this.#moving) requestAnimationFrame(() => this.draw(answer));
     }, { signal: left });
-    left?.addEventListener("abort", () => window.Plotly?.purge(this.plot));
+    left?.addEventListener("abort", () => {
+      clearTimeout(this.pinning);
+      this.place = null;
+    });
   }
+
+  get #moving() { return this.element.classList.contains("moving"); }
 
   get width() { return this.narrow.matches ? "narrow" : "wide"; }
 
@@ -94,7 +100,7 @@ export class Figure {
     try {
       Plotly = await loadPlotly(this.source);
     } catch {
-      this.failed();
+      if (!this.left?.aborted) this.failed();
       return;
     }
     if (of !== this.turn || this.left?.aborted) return;
@@ -111,6 +117,7 @@ export class Figure {
     this.ownShapes = layout.shapes;
     const shown = answer.data.filter(({ xaxis }) => laidOut(layout, xaxis));
     await Plotly.react(this.plot, shown, layout, CONFIG);
+    if (this.left?.aborted) return;
     if (first) this.#begin();
     this.element.classList.remove("moving");
     if (this.sketch) this.sketch.hidden = true;
@@ -125,8 +132,7 @@ export class Figure {
     this.element.classList.add("drawn");
     this.plot.on("plotly_hover", ({ points: [point], event }) => this.#point(this.#under(point), event));
     this.plot.on("plotly_unhover", () => this.#leave());
-    this.plot.on("plotly_click", ({ points: [point] }) => this.#clicked(this.#under(point)));
-    this.plot.on("plotly_doubleclick", () => clearTimeout(this.pinning));
+    this.plot.on("plotly_click", ({ points: [point], event }) => this.#clicked(this.#under(point), event));
     if (!this.live) this.#takeKeys();
   }
 
@@ -148,7 +154,7 @@ export class Figure {
 
   #key(event) {
     const { key } = event;
-    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    if (this.#moving || event.altKey || event.ctrlKey || event.metaKey) return;
     if (key === "Enter" && this.place) this.#pin(this.place);
     else if (key === "Escape" && !this.tip.hidden) this.#leave();
     else {
@@ -195,9 +201,9 @@ export class Figure {
   }
 
   // A second click soon after means the whole axis again, not a pin.
-  #clicked(place) {
+  #clicked(place, event) {
     clearTimeout(this.pinning);
-    this.pinning = setTimeout(() => this.#pin(place), 280);
+    if (event.detail < 2) this.pinning = setTimeout(() => this.#pin(place), 280);
   }
 
   #pin(place) {

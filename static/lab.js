@@ -6,8 +6,6 @@ import { Figure } from "./figure.js";
 import { loadPlotly } from "./library.js";
 import { fill, follow, grey, lead, name, queryOf, ready, sliders, wrongWith } from "./link.js";
 
-const element = (id) => document.getElementById(id);
-
 // The server's picture is all there is to see until a hand moves; then the plot takes its place.
 const HANDS = ["pointermove", "pointerdown", "touchstart", "wheel", "keydown", "focusin"];
 let awake = false;
@@ -23,8 +21,11 @@ for (const sign of HANDS) addEventListener(sign, moves, { passive: true });
 // redrawn. The plot, which one can point at, comes after so many milliseconds of rest.
 const REST = 200;
 
-// Brings the lens of a form to life until `left` is aborted; returns the way to another link of it.
+// Brings the lens of a form to life until `left` is aborted. Returns the way to another link of it,
+// the query it stands for, answered or not, and what tells a visitor of trouble.
 export function open(form, left) {
+  const main = form.closest("main");
+  const element = (id) => main.querySelector(`#${id}`);
   // A journey (back, forward, a preset) leaves behind whatever was still under way.
   let journey = 0;
   // One way of moving, however many answers it takes, is one entry in the history.
@@ -66,8 +67,10 @@ export function open(form, left) {
       ({ values: shown, query } = answer.state);
       if (!remembered) remember(answer.state.link);
       say(answer);
+      if (travelled) dispatchEvent(new Event("marked"));
       if (!answer.picture) {
-        figure.draw(answer);
+        // Whoever moves on already has no use for a plot.
+        if (!newest.waiting) figure.draw(answer);
         return;
       }
       figure.show(answer);
@@ -75,7 +78,9 @@ export function open(form, left) {
       resting = setTimeout(plot, REST);
     },
     refused(problem, { of }) {
-      if (of === journey) trouble(problem.errors ? { ...problem, title: "" } : problem);
+      if (of !== journey) return;
+      trouble(problem.errors ? { ...problem, title: "" } : problem);
+      if (problem.offline) addEventListener("online", moved, { once: true, signal: left });
     },
     working(is) {
       form.classList.toggle("busy", is);
@@ -91,16 +96,19 @@ export function open(form, left) {
     newest.ask(`${place}?${wanted}`, { of: journey, ...context });
   }
 
-  function moved(how) {
+  function moved({ picture } = {}) {
     newEntry ||= !moving;
-    ask(queryOf(form, shown), how);
+    ask(queryOf(form, shown), { picture });
   }
 
   function travel(to, { remembered = false, reset = false } = {}) {
-    // To another place on the page there is nothing to ask.
-    if (to === query && remembered && !newest.busy) return;
-    journey += 1;
     moving = false;
+    // To another place on the page there is nothing to ask.
+    if (to === query && remembered && !newest.busy) {
+      trouble(null);
+      return;
+    }
+    journey += 1;
     newEntry = !remembered;
     ask(to, { travelled: true, reset, remembered });
   }
@@ -114,25 +122,28 @@ export function open(form, left) {
 
   function say({ state, headline, parts }) {
     element("figure").setAttribute("aria-label", headline);
-    let marked = false;
+    element("printed").textContent = location.href;
     for (const link of document.querySelectorAll("[data-link]")) {
       const [group, one] = link.dataset.link.split("/");
       link.href = one ? state[group][one] : state[group];
       if (group !== "presets") continue;
-      const current = link.getAttribute("href") === state.link;
-      marked ||= current !== link.hasAttribute("aria-current");
-      if (current) link.setAttribute("aria-current", "true");
+      if (link.getAttribute("href") === state.link) link.setAttribute("aria-current", "true");
       else link.removeAttribute("aria-current");
     }
-    if (marked) dispatchEvent(new Event("marked"));
-    for (const place of document.querySelectorAll("[data-part]")) put(place, parts[place.dataset.part]);
+    for (const place of main.querySelectorAll("[data-part]")) put(place, parts[place.dataset.part]);
+    // What stands below a sentence does not jump as it gets longer and shorter.
+    const reading = element("reading");
+    if (reading) reading.style.minHeight = `${reading.offsetHeight}px`;
   }
 
-  // The server's words as they are; who stood on a link in them stands on it afterwards.
+  // The server's words as they are, where they are new; who stood on a link in them stands on it
+  // afterwards.
   const said = new Map();
   function put(place, html) {
-    if (said.get(place) === html) return;
+    const old = said.get(place) ?? place.innerHTML;
+    const read = said.has(place) ? html : Object.assign(document.createElement("template"), { innerHTML: html }).innerHTML;
     said.set(place, html);
+    if (old === read) return;
     const held = place.contains(document.activeElement) ? document.activeElement.id : "";
     place.innerHTML = html;
     if (held) element(held)?.focus();
@@ -188,15 +199,16 @@ export function open(form, left) {
   });
   element("figure").addEventListener("drawn", () => {
     element("readout").textContent = figure.readout(shown.step, shown.unit);
-    element("printed").textContent = location.href;
   });
+  addEventListener("resize", () => element("reading")?.style.removeProperty("min-height"), { signal: left });
   left.addEventListener("abort", () => {
-    journey = null;
+    journey = newest.waiting = null;
     clearTimeout(resting);
+    clearTimeout(still);
     wake = () => {};
   });
 
-  copying(trouble);
+  copying(main, trouble);
   sliders(form).forEach(ready);
   document.documentElement.classList.add("ready");
   for (const field of form.querySelectorAll("[data-optional]")) field.disabled = false;
@@ -206,5 +218,5 @@ export function open(form, left) {
     plot();
   };
   if (awake) resting = setTimeout(wake, REST);
-  return travel;
+  return { travel, trouble, query: () => (newest.busy ? queryOf(form, shown) : query) };
 }

@@ -2,74 +2,110 @@
 // that what is loaded stays loaded. Where that does not work the browser goes there as ever.
 
 import { open } from "./lab.js";
+import { printing } from "./paper.js";
 
 const script = (page) => page.querySelector("script[type=module]").src;
 const lenses = () => [...document.querySelectorAll("nav.lenses a:not([data-link$=api])")];
 const pathOf = (link) => new URL(link.href).pathname;
+const hiding = (search) => new URLSearchParams(search).get("hide");
+const narrow = matchMedia("(max-width: 759px)");
 
-let leaving, travel, place, slow;
-let visits = 0;
+// The page that is shown: its lab, if it has one, ends when it is left.
+let leaving, lab, place;
+// The page that is under way.
+let coming = null;
+let slow = null;
 
 function begin() {
   const form = document.getElementById("lab");
   leaving = new AbortController();
   place = { path: location.pathname, search: location.search };
-  travel = form && open(form, leaving.signal);
+  lab = form && open(form, leaving.signal);
 }
 
-// How far one had scrolled, by link.
-const heights = new Map();
-addEventListener("scroll", () => { heights.set(location.href, scrollY); }, { passive: true });
-
-// The page of a lens with the picture for this screen in it; null where there is none.
-async function pageOf(link) {
-  const name = lenses().find((one) => pathOf(one) === link.pathname)?.dataset.link.replace("pages/", "");
-  const width = matchMedia("(max-width: 759px)").matches ? "narrow" : "wide";
-  if (!name) return null;
-  try {
-    const response = await fetch(`/page/${name}-${width}${link.search}`);
-    return response.ok ? new DOMParser().parseFromString(await response.text(), "text/html") : null;
-  } catch {
-    return null; // the browser itself says best what it cannot reach
-  }
+function end() {
+  leaving.abort();
+  lab = place = null;
 }
 
-async function visit(link, { isNew = true } = {}) {
+// How far one has scrolled, by link; kept beyond a reload, for as long as the tab.
+const stored = (change) => { try { return change(sessionStorage); } catch { return null; } };
+const heights = new Map(JSON.parse(stored((storage) => storage.getItem("heights")) ?? "[]"));
+const comeBack = () => { if (heights.has(location.href)) scrollTo(0, heights.get(location.href)); };
+addEventListener("scroll", () => { if (place) heights.set(location.href, scrollY); }, { passive: true });
+addEventListener("pagehide", () => stored((storage) => storage.setItem("heights", JSON.stringify([...heights]))));
+
+// Whatever was under way leads nowhere any more.
+function stay() {
+  coming?.abort();
+  coming = null;
+  clearTimeout(slow);
+  document.body.classList.remove("turning");
+}
+
+// A link that `carries` the experiment along takes it as it stands in the form when the page comes.
+async function visit(link, { isNew = true, carries = false } = {}) {
   stay();
-  const of = visits;
+  coming = new AbortController();
+  const { signal } = coming;
   slow = setTimeout(() => document.body.classList.add("turning"), 200);
-  const page = await pageOf(link);
-  if (of !== visits) return;
+  const query = carries && lab ? lab.query() : link.search.slice(1);
+  const page = await pageOf(link.pathname, query, signal);
+  if (signal.aborted) return;
+  if (carries && lab && lab.query() !== query) {
+    visit(link, { carries });
+    return;
+  }
   stay();
+  if (!page && lab && !navigator.onLine) {
+    lab.trouble({ title: "No connection", detail: "The page opens as soon as there is one again: press its name then." });
+    return;
+  }
   // A page of another version wants its own scripts.
   if (!page || script(page) !== script(document)) {
     if (isNew) location.assign(link);
     else location.reload();
     return;
   }
-  history.scrollRestoration = "manual";
-  if (isNew) history.pushState(null, "", page.querySelector("nav.lenses [aria-current]").href);
+  if (isNew) {
+    heights.set(location.href, scrollY);
+    history.pushState(null, "", page.querySelector("nav.lenses [aria-current]").href);
+  }
   turnTo(page);
-  if (isNew && link.hash) location.replace(link.hash);
-  else scrollTo(0, isNew ? 0 : heights.get(location.href) ?? 0);
+  if (isNew) scrollTo(0, 0);
+  // What is marked as the target of a link has to be there when the browser goes to it.
+  const { hash } = isNew ? link : location;
+  if (hash) location.replace(hash);
+  if (!isNew) comeBack();
 }
 
-// Whatever was under way leads nowhere any more.
-function stay() {
-  visits += 1;
-  clearTimeout(slow);
-  document.body.classList.remove("turning");
+// The page of a lens with the picture for this screen in it; null where there is none.
+async function pageOf(path, query, signal) {
+  const name = lenses().find((one) => pathOf(one) === path)?.dataset.link.replace("pages/", "");
+  if (!name) return null;
+  try {
+    const response = await fetch(`/page/${name}-${narrow.matches ? "narrow" : "wide"}?${query}`, { signal });
+    return response.ok ? new DOMParser().parseFromString(await response.text(), "text/html") : null;
+  } catch {
+    return null; // the browser itself says best what it cannot reach
+  }
 }
 
 function turnTo(page) {
-  leaving.abort();
+  if (place) end();
   document.title = page.title;
-  document.querySelector("main").replaceWith(page.querySelector("main"));
+  const main = document.querySelector("main");
+  for (const plot of main.querySelectorAll(".js-plotly-plot")) window.Plotly.purge(plot);
+  main.replaceWith(page.querySelector("main"));
   for (const link of document.querySelectorAll("nav.lenses a")) {
     const now = page.querySelector(`nav.lenses [data-link="${link.dataset.link}"]`);
     link.href = now.href;
     link.toggleAttribute("aria-current", false);
     if (now.hasAttribute("aria-current")) link.setAttribute("aria-current", "page");
+  }
+  for (const meta of document.querySelectorAll("meta[name=description], meta[property]")) {
+    const [attribute] = meta.getAttributeNames();
+    meta.content = page.querySelector(`meta[${attribute}="${meta.getAttribute(attribute)}"]`)?.content ?? "";
   }
   begin();
   dispatchEvent(new Event("marked"));
@@ -82,19 +118,40 @@ function turnTo(page) {
 
 addEventListener("click", (event) => {
   const link = event.target.closest?.("a[href]");
-  if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
-  if (link.target || link.hasAttribute("download") || link.origin !== location.origin) return;
-  if (link.pathname + link.search === location.pathname + location.search) return;
-  if (!lenses().map(pathOf).includes(link.pathname)) return;
+  if (!link || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  if (link.target || link.hasAttribute("download") || event.defaultPrevented) return;
+  stay();
+  if (link.origin !== location.origin || !lenses().map(pathOf).includes(link.pathname)) return;
+  const here = link.pathname + link.search === location.pathname + location.search;
+  if (here && link.hash) return; // the browser's own
   event.preventDefault();
-  visit(new URL(link.href));
+  if (!here) visit(new URL(link.href), { carries: link.matches("[data-link^='pages/']") });
+  else {
+    if (location.hash) history.pushState(null, "", link.href);
+    scrollTo(0, 0);
+  }
 });
 
 addEventListener("popstate", () => {
   stay();
   const { pathname, search } = location;
-  if (travel && place.path === pathname) travel(search.slice(1), { remembered: true });
-  else if (place.path !== pathname || place.search !== search) visit(new URL(location.href), { isNew: false });
+  if (place?.path === pathname && lab && hiding(place.search) === hiding(search)) {
+    lab.travel(search.slice(1), { remembered: true });
+    comeBack();
+  } else if (place?.path === pathname && place.search === search) {
+    comeBack();
+  } else {
+    // From now on the address is another page's: what is still shown has no say in it.
+    if (place) end();
+    visit(new URL(location.href), { isNew: false });
+  }
 });
-addEventListener("pagehide", () => { history.scrollRestoration = "auto"; });
+
+// A picture in the page is that of one width; a plot that takes its place finds its own.
+narrow.addEventListener("change", () => {
+  if (place && !lab && document.querySelector("main .sketch") && !printing()) visit(new URL(location.href), { isNew: false });
+});
+
+history.scrollRestoration = "manual";
 begin();
+if (performance.getEntriesByType("navigation")[0]?.type !== "navigate") comeBack();

@@ -1,5 +1,6 @@
 """Sliders and fields: live, one question at a time, and honest when something is wrong."""
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Visit
@@ -287,3 +288,27 @@ def test_the_plot_waits_for_a_hand_and_the_picture_does_not(visit: Visit) -> Non
     assert lab.page.evaluate("[probe.asked, typeof Plotly]") == [0, "undefined"]
     lab.page.mouse.move(300, 300)
     lab.until("() => probe.drawn.length > 0")
+
+
+def test_a_double_click_returns_and_pins_nothing(lab: Lab) -> None:
+    lab.open()
+    x, y = lab.place("exact", 50, 5)
+    lab.page.mouse.dblclick(x, y, delay=40)
+    lab.page.wait_for_timeout(600)
+    lab.until_idle()
+    assert lab.address == "/"
+
+
+def test_the_words_of_a_picture_are_as_large_as_those_of_the_plot(lab: Lab) -> None:
+    size = """(of) => getComputedStyle([...document.querySelectorAll(of)]
+        .find((text) => text.textContent.trim() === "100")).fontSize"""
+    scale = "() => figure.clientWidth / figure.querySelector('.sketch svg').viewBox.baseVal.width"
+    for width in (1280, 800, 375):
+        lab.page.set_viewport_size({"width": width, "height": 900})
+        lab.open()
+        plot = float(lab.page.evaluate(size, ".plot text").removesuffix("px"))
+        lab.slider("b_f").press("ArrowRight")
+        lab.until("() => probe.shown.length > 0")
+        drawn = float(lab.page.evaluate(size, ".sketch text").removesuffix("px"))
+        assert drawn * lab.page.evaluate(scale) == pytest.approx(plot, rel=0.02), width
+        lab.until_drawn("/?v=1&b_f=1.1")

@@ -197,3 +197,136 @@ def test_on_a_phone_the_narrow_picture_comes(visit: Visit) -> None:
     assert sketch.get_attribute("width") == str(sheet.width)
     lab.until_drawn("/gates?v=1&T=20&H=4")
     assert lab.page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+
+
+# What is left behind stays behind -----------------------------------------------------------------
+
+
+def test_a_lens_one_went_back_from_does_not_write_into_the_history(lab: Lab) -> None:
+    lab.open(SMALL)
+    turn(lab, "gates")
+    lab.until_drawn("/gates?v=1&T=20&H=4")
+    lab.gate()
+    lab.slider("b_f").press("ArrowRight")
+    lab.page.go_back()
+    lab.until("() => location.pathname === '/'")
+    lab.release(1)  # the old lens's picture comes first, then the page
+    lab.page.wait_for_timeout(200)
+    assert lab.address == SMALL
+    lab.release()
+    lab.until_drawn(SMALL)
+    lab.page.reload()
+    expect(lab.page.locator("h1")).to_have_text(LENSES["highway"].QUESTION)
+    lab.page.go_forward()
+    lab.until_drawn("/gates?v=1&T=20&H=4")
+
+
+def test_an_answer_that_comes_after_one_left_touches_nothing(lab: Lab) -> None:
+    lab.open(SMALL)
+    lab.page.route("**/sketch/**", lambda route: None)  # never answered
+    lab.slider("b_f").press("ArrowRight")
+    lab.page.locator("#figure").focus()
+    lab.page.keyboard.press("ArrowRight")
+    lab.page.unroute("**/sketch/**")
+    x, y = lab.place("exact", 5, 1)
+    lab.page.mouse.click(x, y)
+    turn(lab, "claims")
+    expect(lab.page.locator("h1")).to_have_text(LENSES["claims"].QUESTION)
+    lab.page.wait_for_timeout(600)
+    assert lab.page.evaluate("() => location.pathname") == "/claims"
+
+
+def test_a_click_on_something_else_ends_what_was_under_way(lab: Lab) -> None:
+    lab.open(SMALL)
+    lab.gate()
+    turn(lab, "gates")
+    turn(lab, "highway")
+    lab.release()
+    lab.page.wait_for_timeout(300)
+    assert lab.address == SMALL
+    expect(lab.page.locator("h1")).to_have_text(LENSES["highway"].QUESTION)
+    expect(lab.page.locator(".turning")).to_have_count(0)
+
+
+def test_a_knob_moved_while_a_page_is_under_way_arrives_there(lab: Lab) -> None:
+    lab.open(SMALL)
+    lab.gate()
+    lab.slider("b_f").press("ArrowRight")
+    turn(lab, "horizon")
+    lab.slider("b_f").press("ArrowRight")
+    lab.release()
+    lab.until_drawn("/horizon?v=1&T=20&H=4&b_f=1.2")
+    assert lab.field("b_f").input_value() == "1.2"
+
+
+def test_hidden_controls_come_and_go_with_the_history(lab: Lab) -> None:
+    lab.open("/?v=1&T=20&H=4&hide=presets,b_f")
+    lab.page.locator(".wordmark").click()
+    lab.until_drawn("/")
+    expect(lab.field("b_f")).to_be_visible()
+    lab.page.go_back()
+    lab.until_drawn("/?v=1&T=20&H=4&hide=presets,b_f")
+    expect(lab.slider("b_f")).to_have_count(0)
+    expect(lab.page.locator(".presets")).to_have_count(0)
+
+
+def test_a_claims_filter_is_in_force_when_one_comes_back(lab: Lab) -> None:
+    lab.open(SMALL)
+    turn(lab, "claims")
+    lab.page.locator(".filter a", has_text="depends").click()
+    cards = lab.page.locator("article.claim").filter(visible=True)
+    expect(cards).not_to_have_count(30)
+    count = cards.count()
+    turn(lab, "gates")
+    lab.until_drawn("/gates?v=1&T=20&H=4")
+    lab.page.go_back()
+    expect(lab.page.locator("h1")).to_have_text(LENSES["claims"].QUESTION)
+    expect(cards).to_have_count(count)
+
+
+def test_claims_take_the_other_picture_as_the_screen_turns(lab: Lab) -> None:
+    lab.open(SMALL)
+    turn(lab, "claims")
+    sketch = lab.page.locator(".figure .sketch svg")
+    sheets = LENSES["claims"].SHEETS
+    expect(sketch).to_have_attribute("width", str(sheets["wide"].width))
+    lab.page.set_viewport_size(PHONE)
+    expect(sketch).to_have_attribute("width", str(sheets["narrow"].width))
+
+
+def test_the_way_back_on_a_page_scrolls_back(lab: Lab) -> None:
+    lab.open(SMALL)
+    turn(lab, "learn")
+    lab.until_drawn("/learn?v=1&T=20&H=4")
+    lab.page.evaluate("() => scrollTo(0, 150)")
+    lab.shown()
+    lab.page.locator("main a[href^='#']").last.evaluate("(link) => link.click()")
+    lab.until("() => scrollY > 300")
+    lab.page.go_back()
+    lab.until("() => scrollY === 150")
+
+
+def test_a_reload_keeps_where_one_had_scrolled_before(lab: Lab) -> None:
+    lab.open(SMALL)
+    lab.page.evaluate("() => scrollTo(0, 350)")
+    lab.shown()
+    lab.page.locator("[data-link='pages/gates']").evaluate("(link) => link.click()")
+    lab.until_drawn("/gates?v=1&T=20&H=4")
+    lab.page.reload()
+    lab.page.go_back()
+    lab.until_drawn(SMALL)
+    lab.until("() => scrollY === 350")
+
+
+def test_without_a_connection_one_stays_and_is_told(lab: Lab) -> None:
+    lab.expected.append("ERR_INTERNET_DISCONNECTED")
+    lab.open(SMALL)
+    lab.context.set_offline(True)
+    turn(lab, "gates")
+    expect(lab.page.locator("#trouble")).to_contain_text("No connection")
+    lab.slider("b_f").press("ArrowRight")
+    expect(lab.page.locator("#trouble")).to_contain_text("did not answer")
+    assert lab.address == SMALL
+    lab.context.set_offline(False)
+    lab.until_drawn("/?v=1&T=20&H=4&b_f=1.1")
+    expect(lab.page.locator("#trouble")).to_be_hidden()
