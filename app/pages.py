@@ -94,7 +94,7 @@ def lens_page(lens: str, path: str, template: str) -> Page:
         return page(
             request,
             template,
-            told(request, lens, asked, words),
+            known(request, lens, asked, words),
             {"Server-Timing": server_timing(words)},
         )
 
@@ -110,7 +110,7 @@ def lens_turned_to(lens: str, width: Width) -> Page:
         also = (picture, "plot") if dear(asked.experiment) else (picture,)
         words = await compute.answer(lens, "words", asked, also)
         drawing = Markup((await compute.answer(lens, picture, asked)).body.decode())
-        context = told(request, lens, asked, words) | {"path": path_of(lens), "drawing": drawing}
+        context = known(request, lens, asked, words) | {"path": path_of(lens), "drawing": drawing}
         return page(request, f"{lens}.html", context, timed(words))
 
     return endpoint
@@ -121,7 +121,7 @@ def timed(words: Finished) -> dict[str, str]:
     return {"Server-Timing": server_timing(words)}
 
 
-def told(request: Request, lens: str, asked: Asked, words: Finished) -> dict[str, Any]:
+def known(request: Request, lens: str, asked: Asked, words: Finished) -> dict[str, Any]:
     """What a lens's template is told."""
     module, spoken = LENSES[lens], orjson.loads(words.body)
     keys = module.KEYS

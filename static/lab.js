@@ -80,7 +80,7 @@ export function open(form, left) {
     refused(problem, { of }) {
       if (of !== journey) return;
       trouble(problem.errors ? { ...problem, title: "" } : problem);
-      if (problem.offline) addEventListener("online", moved, { once: true, signal: left });
+      if (problem.offline) addEventListener("online", again, { once: true, signal: left });
     },
     working(is) {
       form.classList.toggle("busy", is);
@@ -90,15 +90,19 @@ export function open(form, left) {
 
   const plot = () => newest.ask(`${form.dataset.plot}?${query}`, { of: journey, remembered: true });
 
-  function ask(wanted, { picture = !figure.touched(), ...context } = {}) {
+  let asked = [];
+  const again = () => ask(...asked);
+  function ask(wanted, how = {}) {
+    asked = [wanted, how];
+    const { picture = !figure.touched(), ...context } = how;
     clearTimeout(resting);
     const place = picture ? `${form.dataset.picture}-${figure.width}` : form.dataset.plot;
     newest.ask(`${place}?${wanted}`, { of: journey, ...context });
   }
 
-  function moved({ picture } = {}) {
+  function moved(how) {
     newEntry ||= !moving;
-    ask(queryOf(form, shown), { picture });
+    ask(queryOf(form, shown), how);
   }
 
   function travel(to, { remembered = false, reset = false } = {}) {

@@ -58,12 +58,12 @@ async function visit(link, { isNew = true, carries = false } = {}) {
   }
   stay();
   if (!page && lab && !navigator.onLine) {
-    lab.trouble({ title: "No connection", detail: "The page opens as soon as there is one again: press its name then." });
+    lab.trouble({ title: "No connection", detail: "The server did not answer, so no other page opens; press again in a moment." });
     return;
   }
   // A page of another version wants its own scripts.
   if (!page || script(page) !== script(document)) {
-    if (isNew) location.assign(link);
+    if (isNew) location.assign(`${link.pathname}${query && `?${query}`}${link.hash}`);
     else location.reload();
     return;
   }
