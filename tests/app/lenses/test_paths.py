@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from app.answers import as_json
+from app.answers import Telling, as_json
 from app.drawing import picture, plot
 from app.drawing.figure import Curves, Map, TimeAxis
 from app.drawing.marks import Mark, marks_of
@@ -51,7 +51,7 @@ def found(focus: Focus | None = None, **knobs: object) -> Paths:
 def told(query: str) -> tuple[Paths, dict]:
     asked = read(query.encode(), with_view=True)
     one = paths.compute(asked.experiment, asked.focus)
-    return one, json.loads(as_json("paths", one, asked))
+    return one, json.loads(as_json(Telling("paths", one, asked)))
 
 
 def filled(rows: list, nothing: float = -math.inf) -> np.ndarray:
@@ -320,5 +320,5 @@ def test_entries_are_told_with_their_signs_largest_first() -> None:
 def test_a_view_changes_no_number_of_the_answer() -> None:
     experiment = Experiment(T=12, H=3)
     one = paths.compute(experiment, Focus())
-    plain = as_json("paths", one, Asked(experiment))
-    assert as_json("paths", one, Asked(experiment, view=View(unit=1, lag="log"))) == plain
+    plain = as_json(Telling("paths", one, Asked(experiment)))
+    assert as_json(Telling("paths", one, Asked(experiment, view=View(unit=1, lag="log")))) == plain

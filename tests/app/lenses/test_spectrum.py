@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from app.answers import as_json
+from app.answers import Telling, as_json
 from app.drawing import picture, plot
 from app.drawing.figure import Curves, Line
 from app.knobs import Experiment
@@ -45,7 +45,7 @@ def lines_of(panel: Curves) -> dict[str, Line]:
 def test_every_experiment_is_told_drawn_and_read_alike(query: str) -> None:
     asked = read(query.encode(), with_view=True)
     one = spectrum.compute(asked.experiment, asked.focus)
-    told = json.loads(as_json("spectrum", one, asked))
+    told = json.loads(as_json(Telling("spectrum", one, asked)))
     assert spectrum.numbers(one, asked.view)["exponents"]
     figure = spectrum.figure(one, asked.view)
     norms = lines_of(figure.panels[0])
@@ -253,7 +253,8 @@ def test_a_view_changes_no_answer(view: dict[str, str]) -> None:
     experiment = Experiment(T=9, H=3)
     one = spectrum.compute(experiment, Focus())
     plain, viewed = (
-        as_json("spectrum", one, Asked(experiment, Focus(), own)) for own in (View(), View(**view))
+        as_json(Telling("spectrum", one, Asked(experiment, Focus(), own)))
+        for own in (View(), View(**view))
     )
     assert plain == viewed
 

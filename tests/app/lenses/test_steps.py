@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from app.answers import as_json, as_npz
+from app.answers import Telling, as_json, as_npz
 from app.drawing import picture, plot
 from app.drawing.figure import Curves
 from app.knobs import Experiment
@@ -39,8 +39,8 @@ def test_every_experiment_is_told_drawn_and_read(query: str, worked: str) -> Non
     experiment = read(query.encode(), with_view=True).experiment
     asked = Asked(experiment, Focus(worked=worked), View(unit=2))
     one = steps.compute(*asked[:2])
-    told_of = json.loads(as_json("steps", one, asked))
-    assert as_npz("steps", one, asked)
+    told_of = json.loads(as_json(Telling("steps", one, asked)))
+    assert as_npz(Telling("steps", one, asked))
     shown = steps.numbers(one, asked.view)
     assert len(shown["forward"]) == len(told_of["t"]) == len(shown["backward"])
     figure = steps.figure(one, asked.view)
@@ -124,7 +124,7 @@ def test_lines_hold_the_pinned_units_numbers_and_the_answer_those_of_all() -> No
     experiment = Experiment(T=20, H=5)
     one = steps.compute(experiment, Focus(t=11))
     answers = {
-        as_json("steps", one, Asked(experiment, Focus(t=11), View(unit=unit)))
+        as_json(Telling("steps", one, Asked(experiment, Focus(t=11), View(unit=unit))))
         for unit in (None, 3, 200)
     }
     assert len(answers) == 1
