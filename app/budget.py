@@ -3,6 +3,7 @@
 from app.knobs import Experiment
 
 FLOPS_LIMIT = 2e11
+DEAR_FLOPS, DEAR_STEPS = 5e8, 1000  # from about 10 ms of the engine on; a plot is written in 2 to 6
 
 
 def flops(experiment: Experiment) -> float:
@@ -24,4 +25,4 @@ def affordable(experiment: Experiment) -> Experiment:
 
 def dear(experiment: Experiment) -> bool:
     """Whether it takes longer to compute an experiment again than to write an answer too many."""
-    return flops(experiment) > 5e8 or experiment.T > 1000
+    return flops(experiment) > DEAR_FLOPS or experiment.T > DEAR_STEPS

@@ -174,18 +174,18 @@ export function open(form, left) {
       trouble({ detail: wrong + still });
       return;
     }
-    clearTimeout(still);
+    clearTimeout(pausing);
     moved();
     moving = true;
   });
   // A slider's key held down or pressed again and again is one way of moving, as a drag is.
-  let still = null;
+  let pausing = null;
   let byKey = false;
   form.addEventListener("keydown", () => { byKey = true; });
   form.addEventListener("pointerdown", () => { byKey = false; });
   form.addEventListener("change", ({ target }) => {
-    clearTimeout(still);
-    if (byKey && target.type === "range") still = setTimeout(() => { moving = false; }, 700);
+    clearTimeout(pausing);
+    if (byKey && target.type === "range") pausing = setTimeout(() => { moving = false; }, 700);
     else moving = false;
   });
   form.addEventListener("submit", (event) => {
@@ -208,7 +208,7 @@ export function open(form, left) {
   left.addEventListener("abort", () => {
     journey = newest.waiting = null;
     clearTimeout(resting);
-    clearTimeout(still);
+    clearTimeout(pausing);
     wake = () => {};
   });
 

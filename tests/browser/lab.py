@@ -44,6 +44,9 @@ PLACE = """([name, column, unit]) => {
   return at((trace.x[column] + trace.x[column + 1]) / 2, (trace.y[row] + trace.y[row + 1]) / 2);
 }"""
 
+# What the first panel's axis shows, from end to end.
+SEEN = "() => document.querySelector('.plot').layout.xaxis.range"
+
 Map = dict[str, Any]
 
 
@@ -152,6 +155,17 @@ class Lab:
         self.page.locator(".plot").scroll_into_view_if_needed()
         at = self.page.evaluate(PLACE, [name, column, unit])
         return at["x"], at["y"]
+
+    def look_closer(self, name: str, first: int, last: int) -> None:
+        """Drag with the mouse from one column of a map to another: the axis shows no more."""
+        x, y = self.place(name, first, 2)
+        right, _ = self.place(name, last, 2)
+        before = self.page.evaluate(SEEN)
+        self.page.mouse.move(x, y)
+        self.page.mouse.down()
+        self.page.mouse.move(right, y, steps=5)
+        self.page.mouse.up()
+        self.until(f"([low]) => ({SEEN})()[0] > low", before)
 
     # --- What is seen
 

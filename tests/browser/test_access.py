@@ -65,6 +65,23 @@ def test_the_keyboard_alone_reaches_the_forget_bias_and_moves_it(lab: Lab) -> No
     lab.check_numbers()
 
 
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_axe_finds_nothing_on_the_way_from_lens_to_lens(
+    visit: Visit, viewport: dict[str, int]
+) -> None:
+    lab = visit(viewport=viewport)
+    lab.open()
+    lab.page.locator("nav.lenses [data-link='pages/gates']").click()
+    lab.until_drawn("/gates")
+    lab.gate()
+    lab.slider("b_f").press("ArrowRight")
+    expect(lab.page.locator("form.busy")).to_have_count(1)
+    check_access(lab)  # at work
+    lab.release(1)
+    expect(lab.page.locator("#figure.moving .sketch")).to_be_visible()
+    check_access(lab)  # with a picture in the plot's place, the plot held back
+
+
 def test_focus_is_visible_on_everything_that_takes_it(lab: Lab) -> None:
     lab.open()
     seen = []

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Visit
-from tests.browser.lab import Lab
+from tests.browser.lab import SEEN, Lab
 
 FIGURES = ("**/plot/**", "**/sketch/**")
 
@@ -58,18 +58,11 @@ def test_pictures_follow_the_hand_and_the_plot_comes_when_it_rests(lab: Lab) -> 
 
 def test_a_panel_that_one_looks_into_stays_so_while_one_drags(lab: Lab) -> None:
     lab.open()
-    x, y = lab.place("exact", 20, 2)
-    right, _ = lab.place("exact", 60, 2)
-    lab.page.mouse.move(x, y)
-    lab.page.mouse.down()
-    lab.page.mouse.move(right, y, steps=5)
-    lab.page.mouse.up()
-    seen = "() => document.querySelector('.plot').layout.xaxis.range"
-    lab.until(f"() => ({seen})()[0] > 10")
-    before = lab.page.evaluate(seen)
+    lab.look_closer("exact", 20, 60)
+    before = lab.page.evaluate(SEEN)
     lab.slider("b_f").press("ArrowRight")
     lab.until_drawn("/?v=1&b_f=1.1")
-    assert lab.page.evaluate(seen) == before
+    assert lab.page.evaluate(SEEN) == before
     assert lab.probed("shown") == []
 
 

@@ -15,7 +15,7 @@ from app.lenses import LENSES
 from app.links import path_of
 from tests.app.drawing.gallery import EIGENVALUES, LOG10_TO_FROM, ORDER, WEIGHTS, H, T, gallery
 from tests.browser.conftest import PHONE, Visit
-from tests.browser.lab import Lab, number_of
+from tests.browser.lab import SEEN, Lab, number_of
 
 LINK = f"/?v=1&T={T}&H={H}"
 SHAPES = "() => document.querySelector('.plot').layout.shapes"
@@ -296,14 +296,8 @@ def test_the_marked_place_is_scrolled_into_view(visit: Visit) -> None:
 
 def test_a_zoomed_panel_is_told_where_it_is_shown(lab: Lab) -> None:
     show(lab, gallery())
-    x, y = lab.place("unit map", 12, 2)
-    right, _ = lab.place("unit map", 20, 2)
-    lab.page.mouse.move(x, y)
-    lab.page.mouse.down()
-    lab.page.mouse.move(right, y, steps=5)
-    lab.page.mouse.up()
-    lab.page.wait_for_timeout(200)
-    low, high = lab.page.evaluate("() => document.querySelector('.plot').layout.xaxis.range")
+    lab.look_closer("unit map", 12, 20)
+    low, high = lab.page.evaluate(SEEN)
     assert 11 < low < 13 and 19 < high < 21
     others = lab.page.evaluate("() => document.querySelector('.plot').layout.xaxis5.range")
     assert others == pytest.approx([low, high])
