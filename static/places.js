@@ -64,12 +64,11 @@ export function shareOf(plot, { trace: number, column, row }) {
 }
 
 const LINE = { color: "#ffffff", width: 1 };
-// Four Bézier curves: Plotly's own circle of so many pixels loses its left half on a log axis.
-const CIRCLE = "M7,0C7,3.87 3.87,7 0,7C-3.87,7 -7,3.87 -7,0C-7,-3.87 -3.87,-7 0,-7C3.87,-7 7,-3.87 7,0Z";
-const RING = { type: "path", path: CIRCLE, xsizemode: "pixel", ysizemode: "pixel" };
+const PIXELS = { type: "path", xsizemode: "pixel", ysizemode: "pixel" };
 
-const ring = ({ xaxis, yaxis, x, y }, n) => (
-  { xref: xaxis, yref: yaxis, xanchor: x[n], yanchor: y[n], ...RING, line: LINE });
+// Around a dot, drawn as the server's own rings are.
+const ring = (plot, { xaxis, yaxis, x, y }, n) => (
+  { ...PIXELS, path: plot.layout.meta.ring, xref: xaxis, yref: yaxis, xanchor: x[n], yanchor: y[n], line: LINE });
 
 // Shapes that mark the step and the unit of a place wherever a panel has them.
 export function marks(plot, place) {
@@ -80,8 +79,8 @@ export function marks(plot, place) {
     const units = isMap(trace) ? null : trace.meta.units;
     const unit = at.x.unit ?? at.y.unit;
     const dot = units && unit !== undefined ? units.indexOf(unit) : -1;
-    if (dot >= 0 && Number.isFinite(trace.y[dot])) shapes.push(ring(trace, dot));
-    else if (number === place.trace && !isMap(trace)) shapes.push(ring(trace, place.column));
+    if (dot >= 0 && Number.isFinite(trace.y[dot])) shapes.push(ring(plot, trace, dot));
+    else if (number === place.trace && !isMap(trace)) shapes.push(ring(plot, trace, place.column));
     if (seen.has(trace.xaxis)) return;
     seen.add(trace.xaxis);
     const { x, y } = axesOf(plot, trace);

@@ -28,7 +28,7 @@ from app.drawing.figure import (
     Width,
     alike,
 )
-from app.drawing.plot_axes import across, id_of, keys, marks, plainly, upwards
+from app.drawing.plot_axes import CIRCLE, across, id_of, keys, marks, plainly, upwards
 from app.drawing.plot_scale import coloraxis, dark_end, hatching
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
@@ -179,7 +179,7 @@ def layout(figure: Figure, width: Width) -> dict[str, Any]:
         "shapes": marks(figure, panels),
         "images": hatchings(figure, sheet),
         "uirevision": " ".join(f"{panel.x.span()}" for _, panel in panels),
-        "meta": {"width": sheet.width, "height": sheet.height},
+        "meta": {"width": sheet.width, "height": sheet.height, "ring": CIRCLE},
     }
     for name, key in keys("coloraxis", figure.scales).items():
         whole[key] = coloraxis(figure.scales[name], sheet, sheet.bars.get(name))
