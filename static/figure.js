@@ -133,6 +133,8 @@ export class Figure {
     this.plot.on("plotly_hover", ({ points: [point], event }) => this.#point(this.#under(point), event));
     this.plot.on("plotly_unhover", () => this.#leave());
     this.plot.on("plotly_click", ({ points: [point], event }) => this.#clicked(this.#under(point), event));
+    // A double click may come with or without a second click on a point.
+    this.plot.on("plotly_doubleclick", () => this.#pinsNothing());
     if (!this.live) this.#takeKeys();
   }
 
@@ -200,10 +202,21 @@ export class Figure {
     window.Plotly.relayout(this.plot, { shapes: this.ownShapes });
   }
 
-  // A second click soon after means the whole axis again, not a pin.
+  // A second click soon after means the whole axis again, not a pin; one that comes later than the
+  // pin, but still as the second of two, takes the pin back.
   #clicked(place, event) {
+    if (event.detail > 1) this.#pinsNothing();
+    else {
+      clearTimeout(this.pinning);
+      this.takeBack = null;
+      this.pinning = setTimeout(() => { this.takeBack = this.#pin(place); }, 280);
+    }
+  }
+
+  #pinsNothing() {
     clearTimeout(this.pinning);
-    if (event.detail < 2) this.pinning = setTimeout(() => this.#pin(place), 280);
+    this.takeBack?.();
+    this.takeBack = null;
   }
 
   #pin(place) {
@@ -211,7 +224,7 @@ export class Figure {
     const { x, y } = coordinates(this.plot, place);
     const pairs = [[picks[0], x.step ?? x.unit], [picks[1], y.step ?? y.unit]];
     const picked = Object.fromEntries(pairs.filter(([field, value]) => field && value !== undefined));
-    if (Object.keys(picked).length) this.pinned(picked);
+    return Object.keys(picked).length ? this.pinned(picked) : null;
   }
 
   // Where the pointer is, or else a place, in pixels of the figure.

@@ -41,12 +41,14 @@ export function open(form, left) {
     failed() {
       trouble({ title: "The plot did not load", detail: "You see pictures that the server drew; reload the page to try again." });
     },
-    // What was picked goes into the fields of its names; picked again, a unit is let go.
+    // What was picked goes into the fields of its names; picked again, a unit is let go. Returns the
+    // way back.
     pinned(picked) {
       const pairs = Object.entries(picked)
         .map(([key, value]) => [form.elements[key], value])
         .filter(([field, value]) => field && value !== null);
-      if (!pairs.length) return;
+      if (!pairs.length) return null;
+      const before = pairs.map(([field]) => field.value);
       const again = pairs.every(([field, value]) => field.value === String(value));
       for (const [field, value] of pairs) {
         if (!again) field.value = value;
@@ -54,6 +56,10 @@ export function open(form, left) {
       }
       // Who points at the plot goes on pointing at it.
       moved({ picture: false });
+      return () => {
+        pairs.forEach(([field], n) => { field.value = before[n]; });
+        moved({ picture: false });
+      };
     },
   });
 

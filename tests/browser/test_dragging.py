@@ -292,6 +292,16 @@ def test_a_double_click_returns_and_pins_nothing(lab: Lab) -> None:
     assert lab.address == "/"
 
 
+def test_a_slow_double_click_takes_its_pin_back(lab: Lab) -> None:
+    lab.open()
+    x, y = lab.place("exact", 50, 5)
+    lab.page.mouse.click(x, y)
+    lab.until_drawn("/?v=1&unit=5&step=50")
+    lab.page.mouse.down(click_count=2)
+    lab.page.mouse.up(click_count=2)
+    lab.until_drawn("/")
+
+
 def test_the_words_of_a_picture_are_as_large_as_those_of_the_plot(lab: Lab) -> None:
     size = """(of) => getComputedStyle([...document.querySelectorAll(of)]
         .find((text) => text.textContent.trim() === "100")).fontSize"""
