@@ -17,6 +17,7 @@ RUN python -m app.assets && python -m compileall -q lstm_engine app
 
 ENV HOST=0.0.0.0 \
     PORT=8000 \
+    LOG_FORMAT=json \
     HOME=/tmp \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1

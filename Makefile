@@ -9,9 +9,10 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --quiet
 UV_VERSION := 0.13.8
+PIP_AUDIT_VERSION := 2.10.1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench image pictures container-check lock clean assets
+.PHONY: help run test lint format bench image pictures container-check lock audit clean assets
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -47,8 +48,12 @@ lock: .venv-lock/uv-$(UV_VERSION).stamp ## lock versions and hashes anew; LOCK_A
 	$(COMPILE) -o requirements/run.txt
 	$(COMPILE) --extra test --extra lint -c requirements/run.txt -o requirements/dev.txt
 
+audit: .venv-audit/pip-audit-$(PIP_AUDIT_VERSION).stamp ## ask for known vulnerabilities in all that is locked
+	@.venv-audit/bin/pip-audit --strict --progress-spinner off --require-hashes --disable-pip \
+		-r requirements/run.txt -r requirements/dev.txt $(AUDIT_ARGS)
+
 clean: ## remove all that was installed or made here
-	rm -rf $(VENV) .venv-lock build .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-lock .venv-audit build .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- The parts -----------------------------------------------------------------------------------
@@ -95,6 +100,13 @@ $(VENV)/browser.stamp: $(VENV)/dev.stamp
 	@$(call need_python)
 	@$(PYTHON) -m venv --clear .venv-lock
 	@.venv-lock/bin/python -m pip --disable-pip-version-check --quiet install uv==$(UV_VERSION)
+	@touch $@
+
+# --strict above: a package that nobody knows of must not pass for a sound one.
+.venv-audit/pip-audit-$(PIP_AUDIT_VERSION).stamp:
+	@$(call need_python)
+	@$(PYTHON) -m venv --clear .venv-audit
+	@.venv-audit/bin/python -m pip --disable-pip-version-check --quiet install pip-audit==$(PIP_AUDIT_VERSION)
 	@touch $@
 
 # One version of each package for every Python that the project supports; no index addresses.

@@ -1,23 +1,40 @@
-"""``python -m app``: serve on HOST and PORT (default 127.0.0.1:8000)."""
+"""``python -m app``: serve, as the environment says; ``--help`` lists what it may say."""
 
-import uvicorn
+import argparse
+import resource
+import signal
+import sys
 
+from app import logs, wire
 from app.main import create_app
-from app.settings import settings
+from app.settings import settings, table
+
+OTHER_FILES = 256  # what is open beside connections
 
 
 def main() -> None:
-    """Serve until SIGTERM or Ctrl-C; running requests get seven seconds to finish."""
+    """Serve until SIGTERM or Ctrl-C; both are a good end."""
+    argparse.ArgumentParser(
+        prog="python -m app",
+        description="Serve Gradient Highways until SIGTERM or Ctrl-C.",
+        epilog=table(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args()
     chosen = settings()
-    uvicorn.run(
-        create_app(chosen),
-        host=chosen.host,
-        port=chosen.port,
-        timeout_graceful_shutdown=7,  # whoever started it waits ten as a rule
-        server_header=False,
-        access_log=False,  # an address holds one's own text
-        h11_max_incomplete_event_size=2**18,  # so that a long address is told so
-    )
+    # The web server ends by the signal that it was sent, once all is done.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
+    logs.configure(chosen)
+    open_files(chosen.connections + OTHER_FILES)
+    app = create_app(chosen)
+    wire.serve(app, chosen, app.state.compute)
+
+
+def open_files(wanted: int) -> None:
+    """Have so many files open at once as connections may need, or as many as may be."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, allowed), hard))
 
 
 if __name__ == "__main__":

@@ -1,25 +1,25 @@
 """What programs may ask: numbers as JSON, CSV and NPZ, weights as safetensors, pictures as PNG."""
 
 import asyncio
-import gzip
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from app.answers import Timing
-from app.budget import dear
-from app.code import code
+from app.budget import Budget, dear
+from app.code import FRAMEWORKS
 from app.code import filename as code_file
-from app.compute import Compute, Finished, admit
-from app.export import sent_from
-from app.headers import accepts, etag, has_already, server_timing
+from app.compute import Caller, Compute, Finished
+from app.errors import ClientLeft
+from app.headers import encoded, etag, has_already, server_timing
 from app.keys import bounds, choices, default, kind
 from app.knobs import Experiment
 from app.lenses import LENSES
 from app.links import Asked, plain, read, write
+from app.refusals import admit
 from app.view import Focus, View
 
 MEDIA = {
@@ -36,12 +36,14 @@ MEDIA = {
     "wide-svg": "image/svg+xml",
     "narrow-svg": "image/svg+xml",
     "html": "text/html; charset=utf-8",
-    "code": "text/x-python; charset=utf-8",
+    "torch": "text/x-python; charset=utf-8",
+    "jax": "text/x-python; charset=utf-8",
     "safetensors": "application/octet-stream",
+    **dict.fromkeys(("page", "frame", "wide-page", "narrow-page", "api-page"), "text/html"),
 }
 SKETCHES = {"wide-sketch", "narrow-sketch"}
-TEXT_FORMS = {"json", "csv", "plot", "svg", "wide-svg", "narrow-svg", "html", "code", *SKETCHES}
-FILE_FORMS = {"csv", "npz", "safetensors", "html", "code"}
+FILE_FORMS = {"csv", "npz", "safetensors", "html", *FRAMEWORKS}
+OF_WEIGHTS_ALONE = {"safetensors", *FRAMEWORKS}  # wherever one looks
 MOST_OF_A_NAME = 80  # letters for the knobs in a file's name
 KEPT_FOR_AN_HOUR = "public, max-age=3600"
 
@@ -55,90 +57,123 @@ def compute_of(request: Request) -> Compute:
     return compute
 
 
+def asked_for(request: Request, lens: str, *, with_view: bool) -> Asked:
+    """What a request asks for, if this server can afford it.
+
+    Raises:
+        Problem: 422, the link is wrong or costs too much.
+    """
+    return understood(request.scope["query_string"], lens, with_view, compute_of(request).budget)
+
+
+@lru_cache(1000)
+def understood(query: bytes, lens: str, with_view: bool, budget: Budget) -> Asked:
+    """What a query asks for, if the budget allows it; the latest ones are known by heart."""
+    asked = read(query, with_view=with_view, budget=budget)
+    admit(asked, budget, lens)
+    return asked
+
+
 def lens_endpoint(lens: str, form: str, *, with_view: bool) -> Endpoint:
     """An address that tells a lens's answer in one form."""
 
     async def endpoint(request: Request) -> Response:
-        asked = read(request.scope["query_string"], with_view=with_view)
-        admit(asked, lens)
-        named = f"{lens} {form} {write(*asked)}{here(request) if form == 'html' else ''}"
+        asked = asked_for(request, lens, with_view=with_view)
+        if form in OF_WEIGHTS_ALONE:
+            asked = Asked(asked.experiment)
         # A page that moves asks for its plot as soon as it rests.
         also = ("plot",) if form in SKETCHES and dear(asked.experiment) else ()
-        file = file_name(request, asked)
-        return await told(
-            request, form, file, named, lambda: compute_of(request).answer(lens, form, asked, also)
-        )
-
-    return endpoint
-
-
-async def weights(request: Request) -> Response:
-    """Weights and inputs after every knob, as safetensors (float64)."""
-    asked = read(request.scope["query_string"], with_view=False)
-    admit(asked)
-    named, file = f"weights {write(asked.experiment)}", file_name(request, asked)
-    work = compute_of(request).tensors
-    return await told(request, "safetensors", file, named, lambda: work(asked))
-
-
-def code_endpoint(framework: str) -> Endpoint:
-    """An address with a script that finds an experiment's numbers by autograd."""
-
-    async def endpoint(request: Request) -> Response:
-        asked = read(request.scope["query_string"], with_view=False)
-        admit(asked)
-
-        async def work() -> Finished:
-            text = await asyncio.to_thread(code, framework, asked.experiment, here(request))
-            return Finished(text.encode(), Timing(0.0, 0.0), 0.0)
-
-        named = f"{framework} {here(request)} {write(asked.experiment)}"
-        return await told(request, "code", code_file(framework), named, work)
+        kept = "attachment" if form in FILE_FORMS else "inline"
+        headers = {
+            "Cache-Control": KEPT_FOR_AN_HOUR,
+            "Content-Disposition": f'{kept}; filename="{file_name(request, form, asked)}"',
+        }
+        return await told(request, lens, form, asked, headers, also)
 
     return endpoint
 
 
 def here(request: Request) -> str:
-    """The address that this server was asked at."""
-    return str(request.base_url).rstrip("/")
+    """The address that the world asks this server at."""
+    return compute_of(request).chosen.public_url or str(request.base_url).rstrip("/")
 
 
-def file_name(request: Request, asked: Asked) -> str:
+def address_of(request: Request) -> str:
+    """The client's address: the one that connects or, behind one's own proxy, what that says.
+
+    Of a list the last is meant, for that one the proxy added itself; anything before may be made
+    up by whoever asks.
+    """
+    header = compute_of(request).chosen.address_header
+    if header and (given := request.headers.getlist(header)):
+        return given[-1].rpartition(",")[2].strip()
+    return request.client.host if request.client else ""
+
+
+def file_name(request: Request, form: str, asked: Asked) -> str:
     """What a download is called: after its address and the knobs that were turned."""
     name, _, ending = request.url.path.rsplit("/", 1)[-1].partition(".")
+    if form in FRAMEWORKS:  # the script says itself what it is called
+        return code_file(form)
     turned = write(asked.experiment, asked.focus).removeprefix("v=1").replace("&", "-")
     told = re.sub(r"%..|[^\w=.,-]", "_", turned, flags=re.ASCII)[:MOST_OF_A_NAME].rstrip("-.,=")
     return f"{name}{told}.{ending or 'json'}"
 
 
 async def told(
-    request: Request, form: str, file: str, named: str, work: Callable[[], Awaitable[Finished]]
+    request: Request,
+    lens: str,
+    form: str,
+    asked: Asked,
+    headers: dict[str, str],
+    also: Sequence[str] = (),
 ) -> Response:
-    """A computed answer with its headers; 304 without any work where the client has it already.
+    """A computed answer; 304 without any work where the client has it already.
 
     Args:
         request: what was asked.
-        form: a key of `MEDIA`.
-        file: what a browser calls it that keeps it.
-        named: what tells this answer from all others of this build.
-        work: makes it.
+        lens: whose answer.
+        form: a key of `app.forms.FORMS`.
+        asked: what the link says, admitted.
+        headers: how it may be kept, what a browser calls it.
+        also: forms that will be asked for next.
     """
-    headers = {"ETag": etag(named), "Cache-Control": KEPT_FOR_AN_HOUR, "Vary": "Accept-Encoding"}
+    compute, caller = compute_of(request), Caller(address_of(request), here(request))
+    place = compute.place(lens, form, asked, caller)
+    headers |= {"ETag": etag(" ".join(place)), "Vary": "Accept-Encoding"}
     if has_already(request, headers["ETag"]):
+        headers.pop("Content-Disposition", None)
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    finished = await work()
-    headers["Server-Timing"] = server_timing(finished)
-    kept = "attachment" if form in FILE_FORMS else "inline"
-    headers["Content-Disposition"] = f'{kept}; filename="{file}"'
-    body = finished.body
-    if form == "html":
-        body = sent_from(body, here(request))
-    if form in TEXT_FORMS and accepts(request, "gzip"):
-        # zlib lets go of the interpreter's lock, so a thread is enough; level 1 is ten times
-        # quicker than the usual 6 and these are digits.
-        body = await asyncio.to_thread(gzip.compress, body, 1, mtime=0)
-        headers["Content-Encoding"] = "gzip"
+    finished = compute.finished(place)
+    if finished is None:
+        finished = await while_there(request, compute.answer(place, asked, caller, also))
+    body, encoding = encoded(request, finished.body)
+    headers |= {"Server-Timing": server_timing(finished)} | encoding
     return Response(body, headers=headers, media_type=MEDIA[form])
+
+
+async def while_there(request: Request, work: Coroutine[Any, Any, Finished]) -> Finished:
+    """What `work` brings, given up where the client goes away.
+
+    Raises:
+        ClientLeft: nobody is there to answer.
+    """
+    working = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(departure(request))
+    try:
+        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientLeft
+        return working.result()
+    finally:
+        working.cancel()
+        leaving.cancel()
+
+
+async def departure(request: Request) -> None:
+    """Wait until the client has hung up."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def parameters(*models: type[Experiment] | type[Focus] | type[View]) -> list[dict[str, Any]]:
@@ -195,6 +230,8 @@ def answers_of(form: str) -> dict[int | str, dict[str, Any]]:
         413: {"description": "Nothing here reads a body", "content": problem},
         414: {"description": "The address is longer than 16,000 characters", "content": problem},
         422: {"description": "No such experiment, or one too costly", "content": problem},
+        429: {"description": "Too much from one address; see Retry-After", "content": problem},
+        431: {"description": "The headers are longer than 32,000 characters", "content": problem},
         503: {"description": "Busy or broken for a moment; see Retry-After", "content": problem},
     }
 
@@ -230,9 +267,11 @@ for lens in LENSES:
     ):
         endpoint = lens_endpoint(lens, form, with_view=with_view)
         add(path, endpoint, form, summary, with_view=with_view)
-add("/api/weights.safetensors", weights, "safetensors", "Weights and inputs, after every knob")
-for framework, title in (("torch", "PyTorch"), ("jax", "JAX")):
-    summary = f"A {title} script that prints the highway's numbers"
-    add(f"/api/code/highway_{framework}.py", code_endpoint(framework), "code", summary)
+for path, form, summary in (
+    ("/api/weights.safetensors", "safetensors", "Weights and inputs, after every knob"),
+    ("/api/code/highway_torch.py", "torch", "A PyTorch script that prints the highway's numbers"),
+    ("/api/code/highway_jax.py", "jax", "A JAX script that prints the highway's numbers"),
+):
+    add(path, lens_endpoint("highway", form, with_view=False), form, summary)
 preview = lens_endpoint("highway", "preview", with_view=True)
 add("/preview.png", preview, "preview", "The picture of a pasted link", with_view=True)

@@ -1,9 +1,32 @@
 """What an experiment costs, known before any work, and what is affordable."""
 
+from bisect import bisect_left
+from typing import NamedTuple
+
 from app.knobs import Experiment
 
-FLOPS_LIMIT = 2e11
+MEGABYTE = 2**20
+
 DEAR_FLOPS, DEAR_STEPS = 5e8, 1000  # from about 10 ms of the engine on; a plot is written in 2 to 6
+
+# What the lens that takes most holds at its peak, its answers included; measured by
+# `tests/app/test_budget.py`. Work in blocks has a ceiling.
+STEP_BYTES, SQUARE_BYTES, BLOCK_BYTES = 210, 1400, 400
+BLOCKS_BYTES = 110 * MEGABYTE
+AT_LEAST_BYTES = 16 * MEGABYTE
+
+# Seconds on the machine this was written on; how far others are from it shows as they work.
+ANSWER_S, STEP_S, FLOP_S = 6e-3, 2.5e-5, 3e-11
+
+
+class Budget(NamedTuple):
+    """The most that one experiment may cost."""
+
+    flops: float = 2e11
+    memory_mb: int = 1024  # enough for all that costs no more
+
+
+USUAL = Budget()
 
 
 def flops(experiment: Experiment) -> float:
@@ -11,16 +34,44 @@ def flops(experiment: Experiment) -> float:
     return 6.0 * experiment.H**3 * experiment.T
 
 
-def affordable_steps(experiment: Experiment) -> int:
-    """The largest T within the limit at this H; at least 1986, more than a text can have."""
-    return int(FLOPS_LIMIT // (6 * experiment.H**3))
+def memory_bytes(experiment: Experiment) -> float:
+    """The memory that an experiment's answers take at most, whatever the lens; rounded up."""
+    T, H = experiment.T, experiment.H
+    blocks = min(BLOCKS_BYTES, BLOCK_BYTES * T * H)
+    return AT_LEAST_BYTES + blocks + STEP_BYTES * T * H + SQUARE_BYTES * H**2
 
 
-def affordable(experiment: Experiment) -> Experiment:
-    """The experiment itself where it is within the limit, else the longest one that is."""
-    if flops(experiment) <= FLOPS_LIMIT:
+def seconds(experiment: Experiment) -> float:
+    """About how long a worker is at it."""
+    return ANSWER_S + STEP_S * experiment.T + FLOP_S * flops(experiment)
+
+
+def within(experiment: Experiment, budget: Budget) -> bool:
+    """Whether an experiment is within the budget."""
+    most = budget.memory_mb * MEGABYTE
+    return flops(experiment) <= budget.flops and memory_bytes(experiment) <= most
+
+
+def affordable_steps(experiment: Experiment, budget: Budget) -> int:
+    """The largest T within the budget at this H; 0 where not even one step is."""
+
+    def too_long(T: int) -> bool:
+        return not within(experiment.model_copy(update={"T": T}), budget)
+
+    return bisect_left(range(1, experiment.T + 1), True, key=too_long)
+
+
+def affordable(experiment: Experiment, budget: Budget) -> Experiment:
+    """The experiment itself where it is within the budget, else the nearest one that is.
+
+    It is shorter; one's own text or numbers keep their length, and then there are fewer units.
+    """
+    if within(experiment, budget):
         return experiment
-    return experiment.model_copy(update={"T": affordable_steps(experiment)})
+    if "T" not in experiment.unused() and (steps := affordable_steps(experiment, budget)):
+        return experiment.model_copy(update={"T": steps})
+    fewer = (experiment.model_copy(update={"H": H}) for H in range(experiment.H, 0, -1))
+    return next((one for one in fewer if within(one, budget)), experiment)
 
 
 def dear(experiment: Experiment) -> bool:

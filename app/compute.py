@@ -1,202 +1,168 @@
-"""Where the work runs: admission by cost, worker processes, finished answers kept for a while.
+"""What is asked for, answered: kept answers, work under way that others wait for already, and work
+that is admitted to the workers."""
 
-A step loop in NumPy holds the interpreter's lock, so threads would not help: each experiment is
-computed in a worker process, and what comes back is bytes, ready to send.
-"""
-
-import asyncio
-import math
-import multiprocessing
-import os
-import signal
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from http import HTTPStatus
+from collections.abc import Sequence
 from time import perf_counter
 from typing import NamedTuple
 
 from cachetools import LRUCache
 
-from app import answers
-from app.answers import Answers, Timing
-from app.budget import FLOPS_LIMIT, affordable, affordable_steps, flops
-from app.errors import Problem, WrongKey
-from app.keys import default
-from app.knobs import Experiment
-from app.lenses import LENSES
-from app.lenses.compare.computed import SecondLeftFloat64
-from app.links import Asked, plain, write
-from app.reading import mantissa
+from app import refusals
+from app.allowance import Allowance
+from app.answers import Answers, Body, Timing, answers
+from app.budget import MEGABYTE, Budget, seconds
+from app.forms import NAMING_THE_SERVER
+from app.links import Asked, write
+from app.settings import Settings
+from app.watch import Watch
+from app.workers import Full, Job, Lost, Pool, TookTooLong
 from lstm_engine.errors import LeftFloat64
 
-CACHE_BYTES = 64 * 2**20
-FIRST = ("words", "plot", "wide-svg", "narrow-svg")
+MOST_OF_THE_CACHE = 0.1  # one that takes more would push out too many others
 
 
-Place = tuple[str, str, str]  # lens, canonical link, form
+class Place(NamedTuple):
+    """Where an answer is kept: what tells it from all others."""
+
+    lens: str
+    link: str
+    form: str
+    here: str
+
+
+class Caller(NamedTuple):
+    """Who asks, for a fair share of the work, and at which address of ours."""
+
+    address: str = ""
+    here: str = ""
 
 
 class Finished(NamedTuple):
-    """One answer: its bytes, where the time went, and all of it with waiting (milliseconds).
+    """One answer: its body, where the time went, and all of it with waiting (milliseconds).
 
     An answer that was kept cost nothing: its times are zero.
     """
 
-    body: bytes
+    body: Body
     timing: Timing
     total_ms: float
-
-
-def admit(asked: Asked, lens: str = "highway") -> None:
-    """Refuse what costs too much, before any work.
-
-    Raises:
-        Problem: 422 with the cost, the limit and what to lower.
-    """
-    second = [asked.focus.second(asked.experiment)] if "vs_cell" in LENSES[lens].KEYS else []
-    for experiment, prefix in zip((asked.experiment, *second), ("", "vs_"), strict=False):
-        if (cost := flops(experiment)) > FLOPS_LIMIT:
-            raise too_large(asked, experiment, cost, prefix)
-
-
-def too_large(asked: Asked, experiment: Experiment, cost: float, prefix: str) -> Problem:
-    """The answer to an experiment that costs too much; the second one's keys have a prefix."""
-    message = (
-        f"with {prefix}H={experiment.H} costs {mantissa(math.log10(cost))} floating point "
-        f"operations (6H³T), and the limit is {mantissa(math.log10(FLOPS_LIMIT))}: "
-        f"lower T to {affordable_steps(experiment)} or lower {prefix}H"
-    )
-    first = asked.experiment.model_copy(update={"T": affordable(experiment).T})
-    return Problem(
-        HTTPStatus.UNPROCESSABLE_ENTITY,
-        "The second experiment is too large" if prefix else "This experiment is too large",
-        f"T={experiment.T} {message}.",
-        [WrongKey("T", str(experiment.T), message)],
-        write(affordable(first), asked.focus, asked.view),
-    )
-
-
-def left_float64(error: LeftFloat64, asked: Asked) -> Problem:
-    """The answer to an experiment whose states grow beyond float64: the step, the knob to lower."""
-    first, focus, view = asked
-    of_b = isinstance(error, SecondLeftFloat64)
-    experiment = focus.second(first) if of_b else first
-    key = "rnn_gain" if error.cell == "rnn" else "amplitude"
-    named, value = f"vs_{key}" if of_b else key, plain(getattr(experiment, key))
-    network = "vanilla RNN" if error.cell == "rnn" else "gated cell"
-    whose = f"B's {network}'s" if of_b else f"the {network}'s"
-    message = f"takes {whose} state beyond float64 at step {error.step}: lower it, or T"
-    # One's own text or numbers keep their length; then the knob goes back to its default.
-    if "T" not in first.unused():
-        first = first.model_copy(update={"T": max(1, error.step - 1)})
-    elif of_b:
-        focus = focus.model_copy(update={named: default(key)})
-    else:
-        first = first.model_copy(update={key: default(key)})
-    return Problem(
-        HTTPStatus.UNPROCESSABLE_ENTITY,
-        f"The states of {'the second' if of_b else 'this'} experiment leave float64",
-        f"{named}={value} {message}.",
-        [WrongKey(named, value, message)],
-        write(first, focus, view),
-    )
 
 
 class Compute:
     """The workers and the finished answers. `start` before use, `stop` after."""
 
-    def __init__(self, workers: int) -> None:
-        self.workers = workers
-        self.kept: LRUCache[Place, bytes] = LRUCache(CACHE_BYTES, getsizeof=len)
-        self.pool: ProcessPoolExecutor | None = None
+    def __init__(self, chosen: Settings, watch: Watch | None = None) -> None:
+        self.chosen = chosen
+        self.watch = watch or Watch()
+        self.budget = Budget(chosen.flops_limit, chosen.worker_memory_mb)
+        self.allowance = Allowance(chosen.rate_limit_s)
+        self.kept: LRUCache[Place, Body] = LRUCache(chosen.cache_mb * MEGABYTE, getsizeof=len)
+        self.under_way: dict[Place, Job] = {}
+        self.open = False
+        self.pool = Pool(
+            chosen.workers,
+            memory_bytes=chosen.worker_memory_mb * MEGABYTE,
+            time_limit_s=chosen.time_limit_s,
+            most_waiting=chosen.queue_length,
+            most_wait_s=chosen.queue_wait_s,
+            ended=lambda outcome: self.watch.jobs.labels(outcome).inc(),
+            replaced=lambda reason: self.watch.restarts.labels(reason).inc(),
+        )
+        self.watch.queue_length.set_function(lambda: len(self.pool.waiting))
+        self.watch.workers_busy.set_function(lambda: self.pool.busy)
+        self.watch.wait_s.set_function(self.pool.wait_s)
+        self.watch.kept_bytes.set_function(lambda: self.kept.currsize)
 
     async def start(self) -> None:
-        """Start the workers and let each draw once, so that the first visitor need not wait."""
-        self.pool = new_pool(self.workers)
-        first = (
-            self.run(answers.answers, "highway", FIRST, Asked(Experiment()))
-            for _ in range(self.workers)
-        )
-        await asyncio.gather(*first)
+        """Start the workers; they have drawn before, so that the first visitor need not wait."""
+        await self.pool.start("app.warm")
+        self.open = True
+
+    def close(self) -> None:
+        """Begin nothing new."""
+        self.open = False
+
+    def give_up(self) -> None:
+        """Tell all who still wait that they have to ask another server."""
+        self.pool.give_up(refusals.stopping())
 
     def stop(self) -> None:
-        """End the workers. Whoever still waited for them has been told by now or has gone."""
-        if self.pool:
-            for worker in list((self.pool._processes or {}).values()):
-                worker.kill()
-            self.pool.shutdown(wait=True, cancel_futures=True)
+        """End the workers."""
+        self.close()
+        self.pool.stop()
+
+    def place(self, lens: str, form: str, asked: Asked, caller: Caller) -> Place:
+        """Where an answer is kept."""
+        here = caller.here if form in NAMING_THE_SERVER else ""
+        return Place(lens, write(*asked), form, here)
+
+    def finished(self, place: Place) -> Finished | None:
+        """A kept answer."""
+        body = self.kept.get(place)
+        self.watch.kept.labels("no" if body is None else "yes").inc()
+        return None if body is None else Finished(body, Timing(0.0, 0.0), 0.0)
 
     async def answer(
-        self, lens: str, form: str, asked: Asked, also: Sequence[str] = ()
+        self, place: Place, asked: Asked, caller: Caller, also: Sequence[str] = ()
     ) -> Finished:
-        """One form of a lens's answer; `also` names forms worth keeping from the same computation.
+        """The answer of a place; `also` names forms worth keeping from the same computation.
+
+        Equal questions at the same time are one job. Who gives up waiting takes no one else's
+        answer away; a job that nobody waits for any more is dropped.
 
         Raises:
-            Problem: the experiment costs too much or its states leave float64.
+            Problem: the experiment takes too long or its states leave float64; too much is
+                waiting, or was asked for from this address; two workers died at it.
         """
-        admit(asked, lens)
-        place = (lens, write(*asked), form)
-        if place in self.kept:
-            return Finished(self.kept[place], Timing(0.0, 0.0), 0.0)
-        return await self.finish(place, asked, answers.answers, lens, (form, *also), asked)
-
-    async def tensors(self, asked: Asked) -> Finished:
-        """The experiment's weights and inputs as safetensors."""
-        admit(asked)
-        place = ("weights", write(asked.experiment), "safetensors")
-        if place in self.kept:
-            return Finished(self.kept[place], Timing(0.0, 0.0), 0.0)
-        return await self.finish(place, asked, answers.tensors, asked.experiment)
-
-    async def finish(
-        self, place: Place, asked: Asked, work: Callable[..., Answers], *arguments: object
-    ) -> Finished:
-        """Work done by a worker, its answers kept beside `place`; the one of `place`."""
         start = perf_counter()
         try:
-            bodies, timing = await self.run(work, *arguments)
+            job = self.flight(place) or await self.begin(place, asked, caller, also)
+            done: Answers = await job.wait()
         except LeftFloat64 as error:
-            raise left_float64(error, asked) from error
-        lens, link, form = place
-        for name, body in bodies.items():
-            if len(body) < CACHE_BYTES / 4:
-                self.kept[lens, link, name] = body
-        return Finished(bodies[form], timing, (perf_counter() - start) * 1e3)
+            raise refusals.left_float64(error, asked) from None
+        except TookTooLong:
+            raise refusals.took_too_long(asked, self.chosen.time_limit_s) from None
+        except Full as full:
+            raise refusals.busy(full.wait_s) from None
+        except Lost:
+            raise refusals.lost() from None
+        return Finished(done.bodies[place.form], done.timing, (perf_counter() - start) * 1e3)
 
-    async def run(self, work: Callable[..., Answers], *arguments: object) -> Answers:
-        """Work done by a worker; where a worker died, by a new pool, once.
+    def flight(self, place: Place) -> Job | None:
+        """Work under way that brings this answer, if it is still wanted."""
+        job = self.under_way.get(place)
+        return None if job is None or job.answer.cancelled() else job
 
-        Raises:
-            Problem: 503, the work took the second pool down too.
-        """
-        for _ in range(2):
-            pool = self.pool
-            assert pool is not None, "start() comes first"
-            try:
-                return await asyncio.get_running_loop().run_in_executor(pool, work, *arguments)
-            except BrokenProcessPool:
-                # Every request of the broken pool comes here; the first one replaces the pool.
-                if self.pool is pool:
-                    self.pool = new_pool(self.workers)
-                    pool.shutdown(wait=False)
-        raise Problem(
-            HTTPStatus.SERVICE_UNAVAILABLE,
-            "The work was lost",
-            "The process that worked on this experiment died twice; try again in a moment.",
-            retry_after_s=5,
+    async def begin(self, place: Place, asked: Asked, caller: Caller, also: Sequence[str]) -> Job:
+        """Work that nobody does yet, charged to the caller and put into the queue."""
+        if not self.open:
+            raise refusals.stopping()
+        self.pool.require_room()
+        first, second = asked.experiment, asked.focus.second(asked.experiment)
+        expected_s = seconds(first) + (seconds(second) if place.lens == "compare" else 0.0)
+        await self.allowance.charge(caller.address, self.pool.seconds(place.lens, expected_s))
+        # Somebody else may have begun it meanwhile.
+        if job := self.flight(place):
+            return job
+        forms = (place.form, *also)
+        job = self.pool.submit(
+            place.lens, (answers, (place.lens, forms, asked, caller.here)), expected_s
         )
+        mine = {self.place(place.lens, form, asked, caller) for form in forms}
+        mine -= self.under_way.keys()
+        self.under_way |= dict.fromkeys(mine, job)
+        job.answer.add_done_callback(lambda _: self.end(job, asked, caller, mine))
+        return job
 
-
-def new_pool(workers: int) -> ProcessPoolExecutor:
-    """Worker processes that start from a server with everything imported, one BLAS thread each."""
-    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = "1"
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["app.answers"])
-    return ProcessPoolExecutor(workers, context, initializer=leave_signals_to_the_parent)
-
-
-def leave_signals_to_the_parent() -> None:
-    """Ctrl-C reaches the whole process group; the server decides when the workers end."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    def end(self, job: Job, asked: Asked, caller: Caller, places: set[Place]) -> None:
+        """Keep what a job brought, whoever waited for it."""
+        for place in places:
+            del self.under_way[place]
+        if job.answer.cancelled() or job.answer.exception():
+            return
+        done: Answers = job.answer.result()
+        self.watch.engine_s.inc(done.timing.engine_ms / 1e3)
+        self.watch.figures_s.inc(done.timing.figures_ms / 1e3)
+        for form, body in done.bodies.items():
+            if len(body) <= self.kept.maxsize * MOST_OF_THE_CACHE:
+                self.kept[self.place(job.kind, form, asked, caller)] = body

@@ -1,8 +1,9 @@
 """What goes wrong, as exceptions that carry the facts a person or a program needs to mend it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 LONGEST_VALUE_SHOWN = 100
@@ -32,6 +33,7 @@ class Problem(Exception):
         errors: Sequence[WrongKey] = (),
         nearest: str | None = None,
         retry_after_s: int | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         super().__init__(detail)
         self.status = status
@@ -40,6 +42,9 @@ class Problem(Exception):
         self.errors = tuple(errors)
         self.nearest = nearest
         self.retry_after_s = retry_after_s
+        self.headers = dict(headers)
+        if retry_after_s is not None:
+            self.headers["Retry-After"] = str(retry_after_s)
 
     def document(self, path: str) -> dict[str, Any]:
         """The problem document, with `nearest` as an address under `path`."""
@@ -54,6 +59,10 @@ class Problem(Exception):
         if self.nearest is not None:
             document["nearest"] = path + ("?" + self.nearest if self.nearest else "")
         return document
+
+
+class ClientLeft(Exception):
+    """Whoever asked has hung up; there is nobody to answer."""
 
 
 def shown(value: str) -> str:

@@ -1,13 +1,14 @@
 """Links: the reader and the writer of the query string that is the whole state."""
 
 from collections import Counter
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, unquote_to_bytes
 
 from pydantic import BaseModel, ValidationError
 
-from app.budget import affordable
+from app.budget import USUAL, Budget, affordable, within
 from app.errors import Problem, WrongKey, shown
 from app.grammar import REAL
 from app.keys import FIELDS, allowed, bounds, kind
@@ -25,10 +26,11 @@ class Asked(NamedTuple):
     view: View = View()
 
 
-def read(query: bytes, *, with_view: bool) -> Asked:
+def read(query: bytes, *, with_view: bool, budget: Budget = USUAL) -> Asked:
     """What a query string asks for, unused knobs at their value in force.
 
     A page reads its view keys too (`with_view`); elsewhere they are ignored, whatever they say.
+    The nearest link is within `budget`.
 
     Raises:
         Problem: 422 naming each wrong key, its value and what is allowed, with the nearest link.
@@ -58,11 +60,12 @@ def read(query: bytes, *, with_view: bool) -> Asked:
             "This link does not name an experiment",
             "; ".join(f"{error.key}={error.value} {error.message}" for error in errors) + ".",
             errors,
-            nearest(single, {error.key for error in errors}),
+            nearest(single, {error.key for error in errors}, budget),
         )
     return asked
 
 
+@lru_cache(4096)
 def write(experiment: Experiment, *others: Focus | View) -> str:
     """The canonical query string: v first, then what differs from the defaults, in order."""
     unused = experiment.unused()
@@ -155,7 +158,7 @@ def of_model(model: type[Model], pairs: dict[str, str]) -> tuple[Model | None, l
         ]
 
 
-def nearest(pairs: dict[str, str], bad: set[str]) -> str:
+def nearest(pairs: dict[str, str], bad: set[str], budget: Budget) -> str:
     """The nearest link that works: wrong numbers clamped, other wrong keys dropped."""
     kept = {key: value for key, value in pairs.items() if key not in bad}
     clamped = {
@@ -166,12 +169,16 @@ def nearest(pairs: dict[str, str], bad: set[str]) -> str:
     for candidate in (kept | clamped, kept):
         asked, errors = validated(candidate)
         if asked is not None:
-            return write(affordable(asked.experiment), asked.focus, asked.view)
+            first, focus, view = asked
+            first = affordable(first, budget)
+            if not within(focus.second(first), budget):
+                focus = focus.model_copy(update={"vs_H": None})
+            return write(first, focus, view)
         # What only shows once the rest is right (two knobs that do not fit) is dropped in turn.
         still_bad = {error.key for error in errors}
         remaining = {key: value for key, value in candidate.items() if key not in still_bad}
         if remaining != candidate:
-            return nearest(remaining, set())
+            return nearest(remaining, set(), budget)
     return ""
 
 

@@ -32,7 +32,8 @@ def serving() -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = os.environ | {"HOST": "127.0.0.1", "PORT": str(port)}
+    usual = {"HOST": "127.0.0.1", "PORT": str(port), "RATE_LIMIT_S": "0"}
+    environment = os.environ | usual
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "app"],

@@ -85,7 +85,8 @@ export function open(form, left) {
     },
     refused(problem, { of }) {
       if (of !== journey) return;
-      trouble(problem.errors ? { ...problem, title: "" } : problem);
+      if (problem.again) trouble({ ...problem, detail: `${problem.detail} This page does so by itself.` });
+      else trouble(problem.errors ? { ...problem, title: "" } : problem);
       if (problem.offline) addEventListener("online", again, { once: true, signal: left });
     },
     working(is) {
@@ -212,7 +213,8 @@ export function open(form, left) {
   });
   addEventListener("resize", () => element("reading")?.style.removeProperty("min-height"), { signal: left });
   left.addEventListener("abort", () => {
-    journey = newest.waiting = null;
+    journey = null;
+    newest.stop();
     clearTimeout(resting);
     clearTimeout(pausing);
     wake = () => {};

@@ -39,7 +39,7 @@ hypothesis_settings.load_profile("gradient-highways")
 
 @pytest.fixture(scope="session")
 def app() -> FastAPI:
-    return create_app(Settings(workers=2))
+    return create_app(Settings(workers=2, rate_limit_s=0))
 
 
 @pytest.fixture(scope="session")
@@ -58,15 +58,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @contextmanager
-def running_server(log: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """A server on a free port, and its process; it gets SIGTERM in the end and has to go."""
+def running_server(log: Path, **environment: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """A server on a free port, and its process; it gets SIGTERM in the end and has to go.
+
+    Tests ask much from one address: there is no limit to that unless `environment` sets one.
+    """
     address = f"http://127.0.0.1:{(port := free_port())}"
-    environment = os.environ | {"HOST": "127.0.0.1", "PORT": str(port), "WORKERS": "2"}
+    usual = {"HOST": "127.0.0.1", "PORT": str(port), "WORKERS": "2", "RATE_LIMIT_S": "0"}
     with log.open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "app"],
             cwd=TOP,
-            env=environment,
+            env=os.environ | usual | environment,
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,

@@ -17,6 +17,7 @@ from app import api, pages
 from app.keys import FIELDS, allowed
 from app.lenses import LENSES
 from app.links import plain
+from app.settings import Settings
 from lstm_engine import CELLS, Cell
 from lstm_engine.weights import STREAMS
 
@@ -73,6 +74,22 @@ def test_every_address_is_explained(app: FastAPI, api_page: str) -> None:
     assert {"/", "/api", "/api/highway", "/preview.png", "/healthz", "/openapi.json"} <= found
     missing = {path for path in found - OF_THE_PAGE if path not in explained}
     assert not missing
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_is_explained_to_operators(name: str) -> None:
+    assert f"`{name.upper()}`" in text_of("docs/operations.md")
+
+
+def test_every_metric_is_explained_to_operators(app: FastAPI) -> None:
+    explained = text_of("docs/operations.md")
+    ours = [
+        metric.name.removeprefix("gradient_highways_")
+        for metric in app.state.compute.watch.registry.collect()
+        if metric.name.startswith("gradient_highways_")
+    ]
+    assert len(ours) > 10
+    assert not [name for name in ours if f"`{name}" not in explained]
 
 
 @pytest.mark.parametrize("lens", LENSES)

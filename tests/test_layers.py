@@ -132,22 +132,27 @@ def test_knobs_import_pydantic_and_the_list_of_cells_alone() -> None:
     assert ours("app.knobs") <= {"app.grammar", "lstm_engine.cells"}
 
 
-@pytest.mark.parametrize("name", ["app.errors", "app.settings", "app.grammar"])
-def test_errors_settings_and_grammar_import_nothing(name: str) -> None:
+@pytest.mark.parametrize("name", ["app.errors", "app.grammar", "app.machine", "app.workers"])
+def test_what_knows_nothing_of_experiments_imports_nothing(name: str) -> None:
     assert outside(name) == set()
     assert ours(name) == set()
 
 
+def test_settings_know_what_is_usual_and_how_numbers_are_written() -> None:
+    assert outside("app.settings") == {"pydantic"}
+    assert ours("app.settings") <= {"app.budget", "app.grammar", "app.machine"}
+
+
 @pytest.mark.parametrize("name", within("app.lenses"))
 def test_lenses_know_neither_workers_nor_the_web(name: str) -> None:
-    later = {"app.answers", "app.compute", "app.api", "app.pages", "app.main", "app.settings"}
+    later = {"app.answers", "app.compute", "app.workers", "app.main", "app.settings"}
     assert not reachable(name) & later
     assert not {"fastapi", "starlette", "uvicorn", "jinja2"} & outside(name)
 
 
-@pytest.mark.parametrize("name", ["app.answers", "app.compute"])
+@pytest.mark.parametrize("name", ["app.warm", "app.answers", "app.compute"])
 def test_what_works_knows_nothing_of_the_web(name: str) -> None:
-    assert not reachable(name) & {"app.api", "app.pages", "app.main"}
+    assert not reachable(name) & {"app.door", "app.api", "app.pages", "app.main", "app.wire"}
     packages = set().union(*(outside(n) for n in reachable(name) | {name}))
     assert not {"fastapi", "starlette", "uvicorn"} & packages
 

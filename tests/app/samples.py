@@ -1,14 +1,16 @@
 """Addresses and experiments that tests ask for, and the same numbers from the engine itself."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from starlette.testclient import TestClient
 
+from app.answers import answers
 from app.knobs import Experiment
 from app.lenses import LENSES
-from app.links import path_of, read
+from app.links import Asked, path_of, read
 from lstm_engine import (
     CELLS,
     Rnn,
@@ -68,6 +70,12 @@ SAMPLES: dict[str, str] = {
     **{cell: f"cell={cell}&{SMALL}" for cell in CELLS},
     **{f"{cell}, all knobs": f"cell={cell}&{ALL_KNOBS}" for cell in CELLS},
 }
+
+
+def bodies(lens: str, forms: Sequence[str], asked: Asked) -> dict[str, bytes]:
+    """A lens's answer in several forms, as a worker tells it."""
+    found = answers(lens, forms, asked, "http://here").bodies
+    return {form: body.plain for form, body in found.items()}
 
 
 def asked(client: TestClient, address: str) -> Any:

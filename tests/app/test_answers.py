@@ -10,12 +10,11 @@ import pytest
 from safetensors.numpy import load
 from starlette.testclient import TestClient
 
-from app import answers
 from app.knobs import Experiment
 from app.lenses import highway
 from app.links import Asked, read, write
 from lstm_engine import CELLS, Rnn
-from tests.app.samples import SAMPLES, asked, by_the_engine, drawn, numbers_of
+from tests.app.samples import SAMPLES, asked, bodies, by_the_engine, drawn, numbers_of
 
 # JSON --------------------------------------------------------------------------------------------
 
@@ -359,6 +358,6 @@ def test_what_several_forms_need_is_made_once(monkeypatch: pytest.MonkeyPatch) -
     for name in ("compute", "figure", "reading", "numbers"):
         monkeypatch.setattr(highway, name, counted(name))
     small = Asked(Experiment(T=9, H=2))
-    told = answers.answers("highway", ("words", "words", "plot", "wide-svg", "json", "html"), small)
+    told = bodies("highway", ("words", "words", "plot", "wide-svg", "json", "html"), small)
     assert sorted(made) == ["compute", "figure", "numbers", "reading"]
-    assert set(told.bodies) == {"words", "plot", "wide-svg", "json", "html"}
+    assert set(told) == {"words", "plot", "wide-svg", "json", "html"}

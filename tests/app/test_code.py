@@ -12,15 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app import answers
 from app.code import ACTS, FRAMEWORKS, code, filename
 from app.knobs import Experiment
 from app.lenses import highway
-from app.links import read
+from app.links import Asked, read
 from app.view import Focus
 from lstm_engine import CELLS
 from lstm_engine.gates import NONLINEARITIES
-from tests.app.samples import SAMPLES
+from tests.app.samples import SAMPLES, bodies
 
 HERE = "http://127.0.0.1:8000"
 LIMIT_S = 300
@@ -48,6 +47,11 @@ def experiment(query: str) -> Experiment:
     return read(query.encode(), with_view=False).experiment
 
 
+def weights_of(experiment: Experiment) -> bytes:
+    """The file of weights and inputs."""
+    return bodies("highway", ("safetensors",), Asked(experiment))["safetensors"]
+
+
 def printed_by_all(framework: str, names: Iterable[str], folder: Path) -> dict[str, np.ndarray]:
     """What each script prints, (rows, 4), run with its weights in a file."""
     scripts = {}
@@ -55,7 +59,7 @@ def printed_by_all(framework: str, names: Iterable[str], folder: Path) -> dict[s
         query = EXPERIMENTS[name]
         scripts[name] = folder / f"{name.replace(' ', '-')}.py"
         scripts[name].write_text(code(framework, experiment(query), HERE), encoding="utf-8")
-        weights = answers.tensors(experiment(query)).bodies["safetensors"]
+        weights = weights_of(experiment(query))
         scripts[name].with_suffix(".safetensors").write_bytes(weights)
     command = [sys.executable, "-c", RUN_ALL, *map(str, scripts.values())]
     one_thread = os.environ | {"OMP_NUM_THREADS": "1"}
@@ -119,7 +123,7 @@ def weights_server() -> Iterator[tuple[str, list[str]]]:
             e = experiment(self.path.partition("?")[2])
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(answers.tensors(e).bodies["safetensors"])
+            self.wfile.write(weights_of(e))
 
         def log_message(self, *_: object) -> None:
             pass

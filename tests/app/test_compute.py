@@ -1,302 +1,348 @@
-"""Where the work runs: what is admitted, what happens when a worker dies, what is kept."""
+"""What is asked for, answered: from what is kept, from work under way, or by the workers."""
 
 import asyncio
 import os
-import pickle
 import signal
-import time
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from app.answers import Answers, Timing
-from app.budget import FLOPS_LIMIT, affordable, flops
-from app.compute import CACHE_BYTES, Compute, admit, left_float64, new_pool
+from app.answers import Timing
+from app.budget import MEGABYTE
+from app.compute import Caller, Compute, Finished
 from app.errors import Problem
 from app.knobs import Experiment
-from app.links import Asked, read
+from app.links import Asked
+from app.settings import Settings
 from app.view import View
-from lstm_engine import CELLS, LeftFloat64
+from app.workers import Job
+from tests.app import work
 
 SMALL = Experiment(T=5, H=2, D=1)
+SLOW = Experiment(T=20000, H=8)  # some tenths of a second
+HERE = Caller("192.0.2.1", "http://here")
 
 
-# Admission ---------------------------------------------------------------------------------------
+async def asked(
+    compute: Compute, experiment: Experiment, form: str = "json", caller: Caller = HERE, **more: Any
+) -> Finished:
+    """An answer as the API finds it: kept, or worked for."""
+    question = Asked(experiment, view=more.pop("view", View()))
+    place = compute.place("highway", form, question, caller)
+    return compute.finished(place) or await compute.answer(place, question, caller, **more)
 
 
-@pytest.mark.parametrize(("H", "T"), [(1, 1), (32, 100), (256, 20000)])
-def test_the_cost_is_six_times_units_cubed_times_steps(H: int, T: int) -> None:
-    assert flops(Experiment(H=H, T=T)) == 6 * H**3 * T
-
-
-@pytest.mark.parametrize("H", [1, 32, 118, 119, 128, 200, 256])
-def test_experiments_are_admitted_up_to_the_limit(H: int) -> None:
-    most = min(20000, int(FLOPS_LIMIT // (6 * H**3)))
-    admit(Asked(Experiment(H=H, T=most)))
-    if most < 20000:
-        with pytest.raises(Problem) as refused:
-            admit(Asked(Experiment(H=H, T=most + 1), view=View(lag="log")))
-        nearest, _, view = read((refused.value.nearest or "").encode(), with_view=True)
-        assert (H, most) == (nearest.H, nearest.T)
-        assert view == View(lag="log")
-        assert refused.value.status == 422
-
-
-def test_ones_own_text_is_affordable_at_any_size() -> None:
-    admit(Asked(Experiment(H=256, signal="text", text="x" * 1000).in_force()))
-
-
-def test_the_refusal_names_cost_limit_and_what_to_lower() -> None:
-    with pytest.raises(Problem) as refused:
-        admit(Asked(Experiment(H=256, T=20000)))
-    assert "2.0\u00a0×\u00a010¹²" in refused.value.detail
-    assert "2.0\u00a0×\u00a010¹¹" in refused.value.detail
-    assert "lower T to 1986 or lower H" in refused.value.detail
-    assert [error.key for error in refused.value.errors] == ["T"]
-
-
-def test_a_state_that_leaves_float64_keeps_cell_and_step_on_its_way_between_processes() -> None:
-    again = pickle.loads(pickle.dumps(LeftFloat64("rnn", 7)))
-    assert (again.cell, again.step) == ("rnn", 7)
-
-
-def test_the_knob_to_lower_belongs_to_the_network_that_left() -> None:
-    problem = left_float64(LeftFloat64("rnn", 7), Asked(Experiment(T=50, rnn_gain=9.5)))
-    assert [(error.key, error.value) for error in problem.errors] == [("rnn_gain", "9.5")]
-    assert problem.nearest == "v=1&T=6&rnn_gain=9.5"
-    for cell in CELLS:
-        knobs = Experiment(T=50, cell=cell, amplitude=100.0)
-        problem = left_float64(LeftFloat64(cell, 7), Asked(knobs, view=View(unit=1)))
-        assert [(error.key, error.value) for error in problem.errors] == [("amplitude", "100")]
-        assert problem.nearest.endswith("&amplitude=100&unit=1") and "T=6" in problem.nearest
-
-
-def test_ones_own_text_keeps_its_length_where_a_state_leaves_float64() -> None:
-    own = Experiment(signal="text", text="abc", rnn_gain=9.5).in_force()
-    problem = left_float64(LeftFloat64("rnn", 2), Asked(own))
-    assert problem.nearest == "v=1&signal=text&text=abc"
-
-
-def test_only_what_is_too_large_is_shortened() -> None:
-    assert affordable(SMALL) is SMALL
-    assert affordable(Experiment(H=256, T=20000)).T == 1986
-
-
-# Workers -----------------------------------------------------------------------------------------
-
-
-def with_workers(number: int, act: Callable[[Compute], Awaitable[Any]]) -> Any:
+def with_workers(number: int, act: Callable[[Compute], Awaitable[Any]], **settings: Any) -> Any:
     """What `act` returns, given workers of its own."""
 
     async def story() -> Any:
-        compute = Compute(number)
-        await compute.start()
+        chosen = Settings(workers=number, **{"rate_limit_s": 0} | settings)
+        compute = Compute(chosen)
+        await compute.pool.start("app.answers")
+        compute.open = True
         try:
-            return await act(compute)
+            return await asyncio.wait_for(act(compute), 60)
         finally:
             compute.stop()
 
     return asyncio.run(story())
 
 
-def told(text: str) -> Answers:
-    return Answers({"text": text.encode()}, Timing(0.0, 0.0))
+def number(compute: Compute, name: str, **labels: str) -> float:
+    """A number of /metrics."""
+    return compute.watch.registry.get_sample_value(f"gradient_highways_{name}", labels) or 0.0
 
 
-def pid(_: str) -> Answers:
-    time.sleep(0.1)  # long enough for the other worker to take the next one
-    return told(str(os.getpid()))
+def begun(compute: Compute) -> list[Job]:
+    """The jobs from now on."""
+    found: list[Job] = []
+    submit = compute.pool.submit
 
+    def remembering(*arguments: Any) -> Job:
+        found.append(submit(*arguments))
+        return found[-1]
 
-def surroundings() -> Answers:
-    threads = os.environ.get("OPENBLAS_NUM_THREADS")
-    return told(f"{threads} {signal.getsignal(signal.SIGINT) == signal.SIG_IGN}")
-
-
-def die_once(mark: str) -> Answers:
-    """Kills its own process, unless one did so before and left the mark."""
-    if not Path(mark).exists():
-        Path(mark).touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return told("alive")
-
-
-def die_always() -> Answers:
-    os.kill(os.getpid(), signal.SIGKILL)
-    raise AssertionError("still here")
-
-
-def pids(compute: Compute) -> set[int]:
-    assert compute.pool is not None
-    return set(compute.pool._processes)
-
-
-def test_workers_are_processes_of_their_own_with_one_thread_each() -> None:
-    async def act(compute: Compute) -> set[str]:
-        answers = await asyncio.gather(*(compute.run(pid, str(n)) for n in range(4)))
-        around = await compute.run(surroundings)
-        assert around.bodies["text"] == b"1 True"
-        return {answer.bodies["text"].decode() for answer in answers}
-
-    found = with_workers(2, act)
-    assert len(found) == 2
-    assert str(os.getpid()) not in found
-
-
-def test_workers_killed_at_rest_are_replaced_and_the_next_request_answered() -> None:
-    async def act(compute: Compute) -> None:
-        before = pids(compute)
-        for worker in before:
-            os.kill(worker, signal.SIGKILL)
-        finished = await compute.answer("highway", "json", Asked(SMALL))
-        assert finished.body.startswith(b'{"version":1')
-        assert not before & pids(compute)
-
-    with_workers(2, act)
-
-
-def test_a_worker_killed_at_work_is_replaced_and_its_request_answered(tmp_path: Path) -> None:
-    async def act(compute: Compute) -> None:
-        before = pids(compute)
-        answers = await compute.run(die_once, str(tmp_path / "mark"))
-        assert answers.bodies["text"] == b"alive"
-        assert not before & pids(compute)
-
-    with_workers(1, act)
-
-
-def test_all_requests_that_lost_their_worker_are_answered_by_one_new_pool(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pools: list[ProcessPoolExecutor] = []
-
-    def counting(workers: int) -> ProcessPoolExecutor:
-        pools.append(new_pool(workers))
-        return pools[-1]
-
-    monkeypatch.setattr("app.compute.new_pool", counting)
-
-    async def act(compute: Compute) -> None:
-        requests = [compute.run(pid, str(n)) for n in range(6)]
-        requests.append(compute.run(die_once, str(tmp_path / "mark")))
-        answers = await asyncio.gather(*requests)
-        assert len(answers) == 7
-        assert len(pools) == 2  # the first one, and one for all seven
-
-    with_workers(2, act)
-
-
-def test_work_that_kills_every_worker_is_refused_for_now_and_others_are_answered() -> None:
-    async def act(compute: Compute) -> None:
-        with pytest.raises(Problem) as refused:
-            await compute.run(die_always)
-        assert refused.value.status == 503
-        assert refused.value.retry_after_s
-        assert (await compute.answer("highway", "json", Asked(SMALL))).body
-
-    with_workers(1, act)
-
-
-def test_a_killed_worker_of_the_app_is_not_noticed_by_its_clients(
-    client: TestClient, app: FastAPI
-) -> None:
-    for worker in pids(app.state.compute):
-        os.kill(worker, signal.SIGKILL)
-    assert client.get("/api/highway?T=7&H=2&seed=31").status_code == 200
-    assert client.get("/readyz").status_code == 200
-
-
-@pytest.mark.parametrize("path", ["/?v=1&T=7&seed=32", "/api/highway?T=7&seed=32", "/preview.png"])
-def test_lost_work_is_a_503_that_says_when_to_come_back(
-    client: TestClient, app: FastAPI, monkeypatch: pytest.MonkeyPatch, path: str
-) -> None:
-    class Broken:
-        def submit(self, *arguments: object) -> None:
-            raise BrokenProcessPool
-
-        def shutdown(self, *, wait: bool) -> None:
-            pass
-
-    monkeypatch.setattr(app.state.compute, "pool", Broken())
-    monkeypatch.setattr("app.compute.new_pool", lambda workers: Broken())
-    app.state.compute.kept.clear()
-    answer = client.get(path)
-    assert answer.status_code == 503
-    assert int(answer.headers["retry-after"]) > 0
-    assert answer.headers["cache-control"] == "no-store"
+    compute.pool.submit = remembering  # type: ignore[method-assign]
+    return found
 
 
 # What is kept ------------------------------------------------------------------------------------
 
 
-def counted(compute: Compute) -> list[object]:
-    """The calls for work from now on, one entry each."""
-    calls: list[object] = []
-    run = compute.run
-
-    async def counting(work: Callable[..., Answers], *arguments: object) -> Answers:
-        calls.append(arguments)
-        return await run(work, *arguments)
-
-    compute.run = counting  # type: ignore[method-assign]
-    return calls
-
-
 def test_the_same_question_is_answered_with_the_same_bytes_without_work() -> None:
     async def act(compute: Compute) -> None:
-        calls = counted(compute)
-        first = await compute.answer("highway", "json", Asked(SMALL))
-        again = await compute.answer("highway", "json", Asked(SMALL.model_copy()))
-        assert again.body is first.body
-        assert (again.timing, again.total_ms) == (Timing(0.0, 0.0), 0.0)
-        assert len(calls) == 1
-        tensors = await compute.tensors(Asked(SMALL))
-        assert (await compute.tensors(Asked(SMALL))).body is tensors.body
-        assert len(calls) == 2
+        jobs = begun(compute)
+        for form in ("json", "safetensors"):
+            first = await asked(compute, SMALL, form)
+            again = await asked(compute, SMALL.model_copy(), form)
+            assert again.body is first.body
+            assert (again.timing, again.total_ms) == (Timing(0.0, 0.0), 0.0)
+        assert len(jobs) == 2
+        assert number(compute, "kept_answers_total", found="yes") == 2
 
     with_workers(1, act)
 
 
-def test_other_experiments_views_and_forms_are_not_confused() -> None:
+def test_other_experiments_views_forms_and_addresses_of_ours_are_not_confused() -> None:
     async def act(compute: Compute) -> None:
+        def plain(one: Finished) -> bytes:
+            return one.body.plain
+
         bodies = [
-            (await compute.answer("highway", form, Asked(experiment, view=view))).body
+            plain(await asked(compute, experiment, form, view=view))
             for form in ("json", "csv", "plot")
             for experiment in (SMALL, SMALL.model_copy(update={"seed": 1}))
             for view in (View(), View(lag="log"))
         ]
         # A view changes what is drawn, no number.
         assert len(set(bodies)) == 2 + 2 + 4
+        pages = {
+            plain(await asked(compute, SMALL, "page", Caller("", here)))
+            for here in ("http://one", "http://other")
+        }
+        assert len(pages) == 2
 
     with_workers(1, act)
 
 
 def test_what_a_page_will_ask_for_next_comes_from_the_same_work() -> None:
     async def act(compute: Compute) -> None:
-        calls = counted(compute)
-        await compute.answer("highway", "words", Asked(SMALL), also=("wide", "plot"))
-        assert (await compute.answer("highway", "wide", Asked(SMALL))).body
-        assert (await compute.answer("highway", "plot", Asked(SMALL))).body
-        assert len(calls) == 1
+        jobs = begun(compute)
+        await asked(compute, SMALL, "page", also=("wide-svg", "plot"))
+        for form in ("wide-svg", "plot"):
+            assert (await asked(compute, SMALL, form, Caller("", "http://elsewhere"))).body
+        assert len(jobs) == 1
 
     with_workers(1, act)
+
+
+def test_kept_answers_stay_within_their_share_of_memory() -> None:
+    async def act(compute: Compute) -> None:
+        for seed in range(12):
+            await asked(compute, SMALL.model_copy(update={"T": 60, "H": 8, "seed": seed}))
+        kept = sum(map(len, compute.kept.values()))
+        assert 0 < kept <= MEGABYTE
+        assert number(compute, "kept_bytes") == kept
+        # One that would push out most others is told and not kept.
+        before = dict(compute.kept)
+        assert len((await asked(compute, Experiment(T=1000, H=16))).body) > MEGABYTE / 10
+        assert dict(compute.kept) == before
+
+    with_workers(1, act, cache_mb=1)
+
+
+def test_without_memory_for_it_nothing_is_kept() -> None:
+    async def act(compute: Compute) -> None:
+        assert (await asked(compute, SMALL)).timing.engine_ms > 0
+        assert (await asked(compute, SMALL)).timing.engine_ms > 0
+
+    with_workers(1, act, cache_mb=0)
+
+
+# Work under way ----------------------------------------------------------------------------------
+
+
+def test_equal_questions_at_the_same_time_are_one_job() -> None:
+    async def act(compute: Compute) -> None:
+        jobs = begun(compute)
+        found = await asyncio.gather(*(asked(compute, SLOW) for _ in range(20)))
+        assert len(jobs) == 1 and len({id(one.body) for one in found}) == 1
+        assert compute.under_way == {}
+
+    with_workers(2, act)
+
+
+def test_who_asks_for_what_is_on_its_way_beside_another_answer_waits_for_that() -> None:
+    async def act(compute: Compute) -> None:
+        jobs = begun(compute)
+        await asyncio.gather(
+            asked(compute, SLOW, "page", also=("plot",)),
+            asked(compute, SLOW, "plot", Caller("", "http://elsewhere")),
+        )
+        assert len(jobs) == 1
+
+    with_workers(2, act)
+
+
+def test_one_who_leaves_takes_no_one_elses_answer_away() -> None:
+    async def act(compute: Compute) -> None:
+        leaves, stays = (asyncio.create_task(asked(compute, SLOW)) for _ in range(2))
+        await asyncio.sleep(0.1)
+        leaves.cancel()
+        assert (await stays).body
+
+    with_workers(1, act)
+
+
+def test_when_the_last_one_leaves_the_work_is_dropped_and_can_be_asked_for_again() -> None:
+    async def act(compute: Compute) -> None:
+        waiters = [asyncio.create_task(asked(compute, SLOW)) for _ in range(3)]
+        await asyncio.sleep(0.1)
+        assert compute.pool.busy == 1
+        for waiter in waiters:
+            waiter.cancel()
+        while number(compute, "jobs_total", outcome="stopped") == 0:
+            await asyncio.sleep(0.01)
+        assert compute.under_way == {} and number(compute, "workers_busy") == 0
+        assert (await asked(compute, SLOW)).body
+
+    with_workers(1, act)
+
+
+def test_who_asks_at_the_moment_in_which_work_is_dropped_gets_an_answer() -> None:
+    async def act(compute: Compute) -> None:
+        waiter = asyncio.create_task(asked(compute, SLOW))
+        await asyncio.sleep(0.1)
+        (job,) = compute.pool.jobs
+        waiter.cancel()
+        job.answer.cancel()  # and nobody has been told yet
+        assert (await asked(compute, SLOW)).body
+
+    with_workers(1, act)
+
+
+# Refusals ----------------------------------------------------------------------------------------
+
+
+def refusal(compute: Compute, experiment: Experiment, **more: Any) -> Awaitable[Problem]:
+    async def act() -> Problem:
+        with pytest.raises(Problem) as refused:
+            await asked(compute, experiment, **more)
+        return refused.value
+
+    return act()
+
+
+def test_what_leaves_float64_takes_too_long_or_dies_is_refused_and_others_are_answered() -> None:
+    async def act(compute: Compute) -> None:
+        left = await refusal(compute, Experiment(T=1000, H=4, act="relu", rnn_gain=10.0))
+        assert left.status == 422 and "float64" in left.title
+        late = await refusal(compute, Experiment(T=20000, H=100))
+        assert late.status == 422 and "too long" in late.title
+        assert (await asked(compute, SMALL)).body
+        outcomes = {
+            name: number(compute, "jobs_total", outcome=name) for name in ("failed", "late")
+        }
+        assert outcomes == {"failed": 1, "late": 1}
+
+    with_workers(1, act, time_limit_s=0.7)
+
+
+def test_work_that_kills_two_workers_is_told_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def act(compute: Compute) -> None:
+        monkeypatch.setattr("app.compute.answers", work.die_with)
+        lost = await refusal(compute, SMALL)
+        assert lost.status == 503 and int(lost.headers["Retry-After"]) >= 1
+        monkeypatch.undo()
+        assert (await asked(compute, SMALL)).body
+        assert number(compute, "worker_restarts_total", reason="died") == 2
+
+    with_workers(1, act)
+
+
+def test_a_full_queue_says_when_to_come_back_and_is_open_again_then() -> None:
+    async def act(compute: Compute) -> None:
+        waiters = [
+            asyncio.create_task(asked(compute, SLOW.model_copy(update={"seed": seed})))
+            for seed in range(3)
+        ]
+        await asyncio.sleep(0.05)
+        full = await refusal(compute, SMALL)
+        assert full.status == 503 and int(full.headers["Retry-After"]) >= 1
+        assert full.headers["Retry-After"] in full.detail or "a second" in full.detail
+        await asyncio.gather(*waiters)
+        assert (await asked(compute, SMALL)).body
+
+    with_workers(1, act, queue_length=2)
+
+
+def test_a_server_that_stops_begins_nothing_and_tells_who_waits() -> None:
+    async def act(compute: Compute) -> None:
+        assert (await asked(compute, SMALL)).body
+        waiter = asyncio.create_task(refusal(compute, SLOW))
+        await asyncio.sleep(0.05)
+        compute.close()
+        stopping = await refusal(compute, Experiment(T=6, H=2))
+        assert stopping.status == 503 and stopping.headers["Retry-After"]
+        assert (await asked(compute, SMALL)).body  # what is kept costs nothing
+        compute.give_up()
+        assert (await waiter).title == stopping.title
+
+    with_workers(1, act)
+
+
+# A fair share ------------------------------------------------------------------------------------
+
+
+def test_an_address_has_its_share_of_work_and_others_have_theirs() -> None:
+    async def act(compute: Compute) -> None:
+        def seeded(seed: int) -> Experiment:
+            return SMALL.model_copy(update={"seed": seed})
+
+        answered, refused = 0, None
+        while refused is None:
+            try:
+                await asked(compute, seeded(answered))
+                answered += 1
+            except Problem as problem:
+                refused = problem
+        assert 0 < answered < 40
+        assert refused.status == 429
+        after = int(refused.headers["Retry-After"])
+        assert 1 <= after <= 60
+        assert refused.headers["RateLimit-Policy"] == '"work-ms";q=100;w=60'
+        assert refused.headers["RateLimit"].startswith('"work-ms";r=')
+        assert refused.headers["RateLimit"].endswith(f";t={after}")
+        assert (await asked(compute, seeded(0))).body  # what is kept costs nothing
+        assert (await asked(compute, seeded(999), caller=Caller("192.0.2.2"))).body
+
+    with_workers(1, act, rate_limit_s=0.1)
+
+
+def test_a_network_of_64_bits_is_one_address() -> None:
+    async def act(compute: Compute) -> None:
+        charge = compute.allowance.charge
+        await charge("2001:db8::1", 0.09)
+        with pytest.raises(Problem):
+            await charge("2001:db8::2", 0.09)
+        await charge("2001:db8:0:1::1", 0.09)
+        await charge("::ffff:192.0.2.7", 0.09)
+        with pytest.raises(Problem):
+            await charge("192.0.2.7", 0.09)
+        await charge("no address", 0.09)
+
+    asyncio.run(act(Compute(Settings(workers=1, rate_limit_s=0.1))))
+
+
+def test_one_answer_that_costs_more_than_the_share_of_a_minute_is_answered() -> None:
+    async def act(compute: Compute) -> None:
+        await compute.allowance.charge("192.0.2.7", 1000.0)
+        with pytest.raises(Problem):
+            await compute.allowance.charge("192.0.2.7", 0.001)
+
+    asyncio.run(act(Compute(Settings(workers=1, rate_limit_s=0.1))))
+
+
+# The app -----------------------------------------------------------------------------------------
+
+
+def test_a_killed_worker_of_the_app_is_not_noticed_by_its_clients(
+    client: TestClient, app: FastAPI
+) -> None:
+    for worker in app.state.compute.pool.workers.values():
+        os.kill(worker.process.pid, signal.SIGKILL)
+    assert client.get("/api/highway?T=7&H=2&seed=31").status_code == 200
+    assert client.get("/readyz").status_code == 200
 
 
 def test_the_first_picture_and_plot_of_a_page_need_no_further_work(
     client: TestClient, app: FastAPI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert client.get("/?v=1&T=9&H=2&seed=33").status_code == 200
-
-    def no_more(*arguments: object) -> None:
-        raise AssertionError("worked again")
-
-    monkeypatch.setattr(app.state.compute, "run", no_more)
+    monkeypatch.setattr(app.state.compute, "answer", None)
     pictures = [f"/picture/highway-{width}.svg" for width in ("wide", "narrow")]
     for path in (*pictures, "/plot/highway"):
         assert client.get(f"{path}?v=1&T=9&H=2&seed=33").status_code == 200
@@ -308,7 +354,7 @@ def test_the_plot_of_what_takes_long_is_kept_with_its_sketch(
 ) -> None:
     query = f"v=1&T={T}&H=2&seed=35"
     assert client.get(f"/sketch/highway-wide?{query}").status_code == 200
-    assert (("highway", query, "plot") in app.state.compute.kept) is kept
+    assert (("highway", query, "plot", "") in app.state.compute.kept) is kept
 
 
 def test_what_the_client_has_already_needs_no_work(
@@ -316,28 +362,6 @@ def test_what_the_client_has_already_needs_no_work(
 ) -> None:
     mark = client.get("/api/highway?T=9&H=2&seed=34").headers["etag"]
     app.state.compute.kept.clear()
-    monkeypatch.setattr(app.state.compute, "run", None)
+    monkeypatch.setattr(app.state.compute, "answer", None)
     answer = client.get("/api/highway?seed=34&T=9&H=2", headers={"If-None-Match": mark})
     assert answer.status_code == 304
-
-
-def test_kept_answers_stay_within_their_share_of_memory() -> None:
-    def lots(megabytes: int) -> Answers:
-        return Answers({"json": bytes(megabytes * 2**20)}, Timing(0.0, 0.0))
-
-    async def act(compute: Compute) -> None:
-        async def run(work: Callable[..., Answers], *arguments: object) -> Answers:
-            return work(*arguments)
-
-        compute.run = run  # type: ignore[method-assign]
-        for n in range(10):
-            await compute.finish(("highway", str(n), "json"), Asked(SMALL), lots, 15)
-        kept = sum(map(len, compute.kept.values()))
-        assert 0 < kept <= CACHE_BYTES
-        # One that would push out most others is told and not kept.
-        before = dict(compute.kept)
-        finished = await compute.finish(("highway", "x", "json"), Asked(SMALL), lots, 40)
-        assert len(finished.body) == 40 * 2**20
-        assert dict(compute.kept) == before
-
-    asyncio.run(act(Compute(1)))

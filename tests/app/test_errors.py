@@ -5,7 +5,7 @@ import re
 import pytest
 from starlette.testclient import TestClient
 
-from app.budget import FLOPS_LIMIT
+from app.budget import USUAL
 from app.errors import shown
 from app.links import read
 from tests.app.samples import COMPUTED, OF_EVERY_SORT, SKETCHES, WITHOUT_STATES, asked
@@ -30,7 +30,7 @@ def test_what_costs_too_much_is_refused_alike_at_every_address(
     assert path_of_nearest == path
     experiment, *_ = read(nearest.encode(), with_view=True)
     assert (
-        6 * experiment.H**3 * experiment.T <= FLOPS_LIMIT < 6 * experiment.H**3 * (experiment.T + 1)
+        6 * experiment.H**3 * experiment.T <= USUAL.flops < 6 * experiment.H**3 * (experiment.T + 1)
     )
 
 

@@ -8,8 +8,8 @@ from urllib.parse import quote
 import pytest
 
 from app import export
-from app.answers import FORMS, Telling, as_json
 from app.assets import PLOTLY, sources
+from app.forms import FORMS, Telling, as_json
 from app.lenses import LENSES
 from app.links import Asked, read
 from tests.app.markup import Element, parsed
@@ -23,15 +23,15 @@ def asked_for(query: str) -> Asked:
     return read(query.encode(), with_view=True)
 
 
-def raw(lens: str, query: str) -> bytes:
+def raw(lens: str, query: str, here: str = HERE) -> bytes:
     asked = asked_for(query)
     found = LENSES[lens].compute(asked.experiment, asked.focus)
-    return FORMS["html"](Telling(lens, found, asked))
+    return FORMS["html"](Telling(lens, found, asked, here))
 
 
 def taken(lens: str, query: str) -> Element:
     """The document as it is sent, as a tree; the library is looked at once, below."""
-    body = export.sent_from(raw(lens, query), HERE)
+    body = raw(lens, query)
     return parsed(body.replace(sources()[PLOTLY], b"").decode())
 
 
@@ -139,7 +139,7 @@ def test_its_scripts_import_each_other_and_nothing_else() -> None:
 
 
 def test_the_library_stands_in_it_whole_and_once() -> None:
-    body = export.sent_from(raw("highway", "T=2&H=1&D=1"), HERE)
+    body = raw("highway", "T=2&H=1&D=1")
     library = sources()[PLOTLY]
     assert body.count(library) == 1 and export.LIBRARY not in body
     # Either would end or hide the script that the library stands in.
@@ -148,7 +148,7 @@ def test_the_library_stands_in_it_whole_and_once() -> None:
 
 @pytest.mark.parametrize("host", ['x"><script>', r"x\1\g<9>", "x&amp"])
 def test_a_hostile_host_is_no_markup(host: str) -> None:
-    body = export.sent_from(raw("highway", "T=2&H=1&D=1"), f"http://{host}")
+    body = raw("highway", "T=2&H=1&D=1", f"http://{host}")
     page = parsed(body.replace(sources()[PLOTLY], b"").decode())
     assert page.all("a")[0].attributes["href"].startswith(f"http://{host}/")
 
@@ -166,5 +166,5 @@ def test_its_words_are_those_of_the_page() -> None:
     asked = asked_for(query)
     found = LENSES["highway"].compute(asked.experiment, asked.focus)
     parts = Telling("highway", found, asked).spoken["parts"]
-    body = raw("highway", query).decode()
+    body = raw("highway", query, here="").decode()
     assert all(parts[name] in body for name in ("reading", "warnings", "facts"))

@@ -1,8 +1,15 @@
 """The running service: it starts ready, tells how it is, takes any request, and ends cleanly."""
 
 import asyncio
+import contextlib
+import json
+import os
+import re
 import signal
 import socket
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,7 +21,7 @@ from starlette.testclient import TestClient
 
 from app.main import create_app
 from app.settings import Settings
-from tests.conftest import running_server
+from tests.conftest import TOP, running_server
 
 
 def test_health_and_readiness_are_told(client: TestClient) -> None:
@@ -95,12 +102,65 @@ def test_an_address_that_is_too_long_is_refused_by_a_real_server(server: str, le
     assert answer.startswith(b"HTTP/1.1 414"), answer[:200]
 
 
-def test_a_server_ends_within_seconds_of_being_asked_to(tmp_path: Path) -> None:
+def test_a_server_ends_well_within_seconds_of_being_asked_to(tmp_path: Path) -> None:
     log = tmp_path / "log.txt"
     with running_server(log) as (address, process):
         with httpx2.Client(base_url=address, trust_env=False) as remote:
             assert remote.get("/api/highway?T=7&H=2").status_code == 200
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) in (0, -signal.SIGTERM)
+        assert process.wait(10) == 0
     text = log.read_text()
-    assert "Traceback" not in text and "Error" not in text, text
+    assert "Traceback" not in text and "ERROR" not in text, text
+
+
+def test_a_server_asked_to_end_while_it_starts_ends_well(tmp_path: Path) -> None:
+    environment = os.environ | {"PORT": "0", "WORKERS": "1"}
+    for seconds in (0.2, 1.0):
+        process = subprocess.Popen([sys.executable, "-m", "app"], env=environment, cwd=TOP)
+        time.sleep(seconds)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) in (0, -signal.SIGTERM)
+
+
+# Connections -------------------------------------------------------------------------------------
+
+
+def connected(server: str) -> socket.socket:
+    place = urlsplit(server)
+    return socket.create_connection((place.hostname, place.port), timeout=20)
+
+
+def test_a_connection_that_never_asks_is_closed(server: str) -> None:
+    with connected(server) as silent, connected(server) as half:
+        half.sendall(b"GET /healthz HTTP/1.1\r\nHost: x")
+        for one in (silent, half):
+            with contextlib.suppress(ConnectionResetError):
+                assert one.recv(1000) == b""
+
+
+def test_as_many_connections_as_are_allowed_and_the_silent_ones_go_first(tmp_path: Path) -> None:
+    with running_server(tmp_path / "log.txt", CONNECTIONS="8", WORKERS="1") as (address, _):
+        silent = [connected(address) for _ in range(20)]
+        with httpx2.Client(base_url=address, trust_env=False) as remote:
+            assert remote.get("/healthz").status_code == 200
+        for one in silent:
+            one.close()
+
+
+def test_when_all_connections_are_at_work_the_next_is_told_when_to_come_back(
+    tmp_path: Path,
+) -> None:
+    with running_server(tmp_path / "log.txt", CONNECTIONS="2", WORKERS="1") as (address, _):
+        busy = [connected(address) for _ in range(2)]
+        for seed, one in enumerate(busy):
+            path = f"/api/highway?T=20000&H=64&seed={seed}"
+            one.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        time.sleep(0.3)
+        with connected(address) as third:
+            answer = third.recv(4096)
+        assert answer.startswith(b"HTTP/1.1 503") and b"Retry-After: 5\r\n" in answer
+        head, body = answer.split(b"\r\n\r\n")
+        assert json.loads(body)["status"] == 503
+        assert int(re.search(rb"Content-Length: (\d+)", head)[1]) == len(body)  # type: ignore[index]
+        for one in busy:
+            one.close()

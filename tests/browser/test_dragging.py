@@ -1,7 +1,7 @@
 """Sliders and fields: live, one question at a time, and honest when something is wrong."""
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.conftest import Visit
 from tests.browser.lab import SEEN, Lab
@@ -281,6 +281,29 @@ def test_the_plot_waits_for_a_hand_and_the_picture_does_not(visit: Visit) -> Non
     assert lab.page.evaluate("[probe.asked, typeof Plotly]") == [0, "undefined"]
     lab.page.mouse.move(300, 300)
     lab.until("() => probe.drawn.length > 0")
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_sent_away_by_a_busy_server_the_page_says_so_and_asks_again(lab: Lab, status: int) -> None:
+    lab.open("/?v=1&T=20&H=4")
+    lab.expected.append(str(status))
+    asked: list[str] = []
+
+    def busy(route: Route) -> None:
+        asked.append(route.request.url)
+        problem = {"title": "Too busy", "detail": "Try again in a second.", "status": status}
+        route.fulfill(status=status, json=problem, headers={"Retry-After": "1"})
+
+    lab.page.route("**/sketch/**", busy)
+    lab.slider("b_f").press("ArrowRight")
+    trouble = lab.page.locator("#trouble")
+    expect(trouble).to_have_text("Too busy: Try again in a second. This page does so by itself.")
+    lab.until("() => probe.unsettled === 0")
+    assert len(asked) == 1
+    lab.page.unroute("**/sketch/**")
+    lab.until_drawn("/?v=1&T=20&H=4&b_f=1.1")
+    expect(trouble).to_be_hidden()
+    assert len(asked) == 1
 
 
 def test_a_double_click_returns_and_pins_nothing(lab: Lab) -> None:

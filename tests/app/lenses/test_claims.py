@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 
-from app.budget import FLOPS_LIMIT, flops
+from app.budget import USUAL, within
 from app.claims import GROUPS, Claim, Judged, Number, by_hand, every_claim, judged
 from app.claims import measured as of_networks
 from app.claims.claim import lab
@@ -157,7 +157,7 @@ def test_every_link_is_canonical_affordable_and_leads_to_a_lens(claim: Claim) ->
         parts = urlsplit(link)
         asked = read(parts.query.encode(), with_view=True)
         assert write(*asked) == parts.query
-        assert flops(asked.experiment) <= FLOPS_LIMIT
+        assert within(asked.experiment, USUAL)
         assert parts.path in {path_of(lens) for lens in LENSES}
 
 

@@ -10,12 +10,12 @@ import orjson
 import pytest
 from starlette.testclient import TestClient
 
-from app import answers
 from app.drawing import plot
 from app.drawing.figure import Curves, Map, Panel
 from app.drawing.pen import Pen
 from app.drawing.shades import BELOW, shade_numbers
 from app.drawing.shades import shades as shades_of
+from app.forms import flat
 from app.knobs import Experiment
 from app.lenses import compare, highway
 from app.lenses.compare.computed import SecondLeftFloat64, b_over_a, compute
@@ -24,7 +24,7 @@ from app.links import read
 from app.view import Focus, View
 from lstm_engine import CELLS
 from lstm_engine.errors import LeftFloat64
-from tests.app.samples import SAMPLES
+from tests.app.samples import SAMPLES, bodies
 
 OWN = {
     "nothing": "",
@@ -53,10 +53,10 @@ def test_both_experiments_have_the_numbers_they_have_alone(query: str, own: str)
     for letter, side in (("a", both.a), ("b", both.b)):
         alone = highway.answer(highway.compute(side.experiment, Focus()))
         np.testing.assert_array_equal(told["t"], alone.pop("t"))
-        flat, expected = (dict(answers.flat(part)) for part in (told[letter], alone))
-        assert flat.keys() == expected.keys()
+        numbers, expected = (dict(flat(part)) for part in (told[letter], alone))
+        assert numbers.keys() == expected.keys()
         for name, values in expected.items():
-            np.testing.assert_array_equal(flat[name], values, err_msg=name)
+            np.testing.assert_array_equal(numbers[name], values, err_msg=name)
     assert both.a.experiment == read(query.encode(), with_view=False).experiment
 
 
@@ -69,7 +69,7 @@ def test_every_form_can_be_told(query: str, own: str) -> None:
     """JSON without nan, NPZ without objects, a table, words, both layouts, pictures."""
     asked = read(with_own(query, own).encode(), with_view=True)
     forms = ("json", "csv", "npz", "plot", "words", "preview", "wide", "narrow")
-    told = answers.answers("compare", forms, asked).bodies
+    told = bodies("compare", forms, asked)
     assert all(told.values())
     for view in (View(unit=1, step=1, order="survival", lag="log", floor="-300"), View()):
         figure = compare.figure(compute(asked.experiment, asked.focus), view)
@@ -386,7 +386,7 @@ def test_a_second_experiment_that_costs_too_much_is_refused(client: TestClient) 
 )
 def test_far_beyond_float64_there_are_still_numbers_and_words(query: str) -> None:
     asked = read(query.encode(), with_view=True)
-    told = answers.answers("compare", ("json", "words", "plot"), asked).bodies
+    told = bodies("compare", ("json", "words", "plot"), asked)
     assert orjson.loads(told["json"])["b"]["highway_share"][-1] == 1.0
     words = orjson.loads(told["words"])["parts"]
     for part in words.values():

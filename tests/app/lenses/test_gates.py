@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from app import answers
 from app.drawing.figure import Box, Curves, Map, Panel
 from app.drawing.pen import Pen
 from app.knobs import Experiment
@@ -20,7 +19,7 @@ from app.lenses.gates.figures import SIZES
 from app.links import Asked, read
 from app.view import Focus, View
 from lstm_engine import CELLS, bptt, linear_loss
-from tests.app.samples import SAMPLES, drawn
+from tests.app.samples import SAMPLES, bodies, drawn
 
 EXTREMES = {
     "shut": "T=60&H=3&b_f=-20&b_i=-20",
@@ -51,7 +50,7 @@ def close(ours: object, theirs: object) -> None:
 def test_every_form_can_be_told(query: str) -> None:
     """JSON without nan, NPZ without objects, a table, words, both layouts."""
     asked = read(query.encode(), with_view=True)
-    told = answers.answers("gates", ("json", "npz", "plot", "words"), asked).bodies
+    told = bodies("gates", ("json", "npz", "plot", "words"), asked)
     assert all(told.values())
     assert b"NaN" not in told["json"] and b"Infinity" not in told["json"]
     one = gates.compute(asked.experiment, asked.focus)

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app import answers
 from app.drawing.figure import Curves, Line
 from app.drawing.pen import Pen
 from app.drawing.picture import head
@@ -19,7 +18,7 @@ from app.links import Asked, read
 from app.view import Focus, View
 from lstm_engine import CELLS
 from tests.app.lenses.test_gates import EXTREMES
-from tests.app.samples import SAMPLES, by_the_engine
+from tests.app.samples import SAMPLES, bodies, by_the_engine
 
 OVERS = {f"over {n}": f"T=20&H=3&over={n}" for n in (1, 7, 100000)}
 QUERIES = SAMPLES | EXTREMES | OVERS
@@ -41,7 +40,7 @@ def close(ours: object, theirs: object, rtol: float = 1e-12) -> None:
 def test_every_form_can_be_told(query: str) -> None:
     """JSON without nan, NPZ without objects, a table, words, both layouts."""
     asked = read(query.encode(), with_view=True)
-    told = answers.answers("horizon", ("json", "npz", "plot", "words"), asked).bodies
+    told = bodies("horizon", ("json", "npz", "plot", "words"), asked)
     assert all(told.values())
     assert b"NaN" not in told["json"] and b"Infinity" not in told["json"]
     one = horizon.compute(asked.experiment, asked.focus)

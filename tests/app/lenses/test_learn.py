@@ -7,9 +7,9 @@ import orjson
 import pytest
 from starlette.testclient import TestClient
 
-from app import answers
 from app.drawing.figure import Curves
 from app.drawing.pen import Pen
+from app.forms import FORMS
 from app.knobs import Experiment
 from app.lenses import highway, learn
 from app.links import read
@@ -19,7 +19,7 @@ from lstm_engine import CELLS, pascanu_bound
 from lstm_engine.cells.rnn import Rnn
 from tests.app.lenses.test_highway import facts_of as facts_of_the_highway
 from tests.app.markup import parsed
-from tests.app.samples import SAMPLES, asked, filled
+from tests.app.samples import SAMPLES, asked, bodies, filled
 
 EXTREMES = {
     "dead relu": "rnn_init=identity&act=relu&T=60&H=4",
@@ -39,9 +39,9 @@ def found(query: str = "", **knobs: object) -> learn.Derivation:
 
 @pytest.mark.parametrize("query", ALL.values(), ids=ALL)
 def test_every_form_of_the_answer_is_there_for_every_experiment(query: str) -> None:
-    told = answers.answers("learn", tuple(answers.FORMS), read(query.encode(), with_view=True))
-    assert all(told.bodies[form] for form in answers.FORMS)
-    headline = orjson.loads(told.bodies["words"])["headline"]
+    told = bodies("learn", tuple(FORMS), read(query.encode(), with_view=True))
+    assert all(told[form] for form in FORMS)
+    headline = orjson.loads(told["words"])["headline"]
     assert "typical" in headline
     assert not any(sign in headline for sign in ("e+", "e-", "nan", "inf ", "100%"))
 

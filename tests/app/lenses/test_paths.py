@@ -8,11 +8,11 @@ import math
 import numpy as np
 import pytest
 
-from app.answers import Telling, as_json
 from app.drawing import picture, plot
 from app.drawing.figure import Curves, Map, TimeAxis
 from app.drawing.marks import Mark, marks_of
 from app.drawing.pen import Pen
+from app.forms import Telling, as_json
 from app.knobs import Experiment
 from app.lenses import paths
 from app.lenses.paths.computed import MOST_ENDS, Paths, affordable_grid, every, steps_affordable

@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from app.answers import Telling, as_json
 from app.drawing import picture, plot
 from app.drawing.figure import Curves, Line
+from app.forms import Telling, as_json
 from app.knobs import Experiment
 from app.lenses import spectrum
 from app.lenses.spectrum.computed import Spectrum, first_step, steps_settled, steps_told

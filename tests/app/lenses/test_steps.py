@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from app.answers import Telling, as_json, as_npz
 from app.drawing import picture, plot
 from app.drawing.figure import Curves
+from app.forms import Telling, as_json, as_npz
 from app.knobs import Experiment
 from app.lenses import steps
 from app.lenses.steps import computed as stepping

@@ -1,0 +1,135 @@
+"""Why an experiment is refused, in words that name the way out."""
+
+import math
+from http import HTTPStatus
+
+from app.budget import MEGABYTE, Budget, affordable, affordable_steps, flops, memory_bytes, within
+from app.errors import Problem, WrongKey
+from app.keys import default
+from app.knobs import Experiment
+from app.lenses import LENSES
+from app.lenses.compare.computed import SecondLeftFloat64
+from app.links import Asked, plain, write
+from app.reading import mantissa
+from lstm_engine.errors import LeftFloat64
+
+AGAIN_AFTER_S = 5  # where nobody can tell: about what a new worker, or a new server, takes
+
+
+def admit(asked: Asked, budget: Budget, lens: str = "highway") -> None:
+    """Refuse what costs too much, before any work.
+
+    Raises:
+        Problem: 422 with the cost, the limit and what to lower.
+    """
+    if not within(asked.experiment, budget):
+        raise too_large(asked, asked.experiment, budget, "")
+    if "vs_cell" in LENSES[lens].KEYS:
+        second = asked.focus.second(asked.experiment)
+        if not within(second, budget):
+            raise too_large(asked, second, budget, "vs_")
+
+
+def too_large(asked: Asked, experiment: Experiment, budget: Budget, prefix: str) -> Problem:
+    """The answer to an experiment that costs too much; the second one's keys have a prefix."""
+    if (cost := flops(experiment)) > budget.flops:
+        costs = f"costs {mantissa(math.log10(cost))} floating point operations (6H³T)"
+        limit = mantissa(math.log10(budget.flops))
+    else:
+        costs = f"takes {memory_bytes(experiment) / MEGABYTE:.0f} MB of memory"
+        limit = f"{budget.memory_mb} MB"
+    steps = 0 if "T" in asked.experiment.unused() else affordable_steps(experiment, budget)
+    lower = f"lower T to {steps} or lower {prefix}H" if steps else f"lower {prefix}H"
+    message = f"with {prefix}H={experiment.H} {costs}, and the limit is {limit}: {lower}"
+    first, focus, view = asked
+    first = affordable(first, budget)
+    if prefix and not steps:
+        focus = focus.model_copy(update={"vs_H": None})
+    elif prefix:
+        first = first.model_copy(update={"T": min(first.T, steps)})
+    return Problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "The second experiment is too large" if prefix else "This experiment is too large",
+        f"T={experiment.T} {message}.",
+        [WrongKey("T", str(experiment.T), message)],
+        write(first, focus, view),
+    )
+
+
+def took_too_long(asked: Asked, limit_s: float) -> Problem:
+    """The answer to an experiment that a worker could not finish in time."""
+    first, focus, view = asked
+    message = f"takes longer than the {limit_s:g} s that an answer may take here: lower T or H"
+    if "T" in first.unused():
+        first = first.model_copy(update={"H": max(1, first.H // 2)})
+    else:
+        first = first.model_copy(update={"T": max(1, first.T // 2)})
+    return Problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "This experiment takes too long",
+        f"T={asked.experiment.T} with H={asked.experiment.H} {message}.",
+        [WrongKey("T", str(asked.experiment.T), message)],
+        write(first, focus, view),
+    )
+
+
+def left_float64(error: LeftFloat64, asked: Asked) -> Problem:
+    """The answer to an experiment whose states grow beyond float64: the step, the knob to lower."""
+    first, focus, view = asked
+    of_b = isinstance(error, SecondLeftFloat64)
+    experiment = focus.second(first) if of_b else first
+    key = "rnn_gain" if error.cell == "rnn" else "amplitude"
+    named, value = f"vs_{key}" if of_b else key, plain(getattr(experiment, key))
+    network = "vanilla RNN" if error.cell == "rnn" else "gated cell"
+    whose = f"B's {network}'s" if of_b else f"the {network}'s"
+    message = f"takes {whose} state beyond float64 at step {error.step}: lower it, or T"
+    # One's own text or numbers keep their length; then the knob goes back to its default.
+    if "T" not in first.unused():
+        first = first.model_copy(update={"T": max(1, error.step - 1)})
+    elif of_b:
+        focus = focus.model_copy(update={named: default(key)})
+    else:
+        first = first.model_copy(update={key: default(key)})
+    return Problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        f"The states of {'the second' if of_b else 'this'} experiment leave float64",
+        f"{named}={value} {message}.",
+        [WrongKey(named, value, message)],
+        write(first, focus, view),
+    )
+
+
+def busy(wait_s: float) -> Problem:
+    """The answer where too much is waiting: when that will be done."""
+    after = math.ceil(max(1.0, wait_s))
+    return Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "Too busy",
+        f"All workers are busy and as much as may wait is waiting; try again in {seconds(after)}.",
+        retry_after_s=after,
+    )
+
+
+def lost() -> Problem:
+    """The answer where two workers died at it."""
+    return Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "The work was lost",
+        "The process that worked on this experiment died twice; try again in a moment.",
+        retry_after_s=AGAIN_AFTER_S,
+    )
+
+
+def stopping() -> Problem:
+    """The answer of a server that is about to end."""
+    return Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "This server is stopping",
+        "It begins nothing new; try again in a moment, when another one has taken its place.",
+        retry_after_s=AGAIN_AFTER_S,
+    )
+
+
+def seconds(number: int) -> str:
+    """A number of seconds as one says it."""
+    return "a second" if number == 1 else f"{number} seconds"

@@ -1,0 +1,12 @@
+"""Imported by the process that all workers are copies of, which then has made once what each of
+them would: fonts, templates, claims."""
+
+from app.answers import answers
+from app.forms import FORMS
+from app.knobs import Experiment
+from app.lenses import LENSES
+from app.links import Asked
+
+answers("highway", tuple(FORMS), Asked(Experiment()))
+for lens in LENSES:
+    answers(lens, ("page", "plot"), Asked(Experiment(T=20, H=4)))

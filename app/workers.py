@@ -1,0 +1,333 @@
+"""Worker processes, and the jobs that wait for them.
+
+A step loop in NumPy holds the interpreter's lock, so threads would not help. Each worker has a pipe
+of its own: whatever becomes of one, no other is disturbed. One that died is replaced and its job
+done again, once. A job that nobody waits for any more, or that takes too long, is interrupted
+between two steps of its loop; a worker that does not let itself be interrupted is killed.
+"""
+
+import asyncio
+import contextlib
+import multiprocessing
+import os
+import resource
+import signal
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from time import monotonic
+from traceback import format_exc
+from types import FrameType
+from typing import Any
+
+CONTEXT = multiprocessing.get_context("forkserver")
+TRIES = 2
+LETS_GO_WITHIN_S = 1.0  # a single NumPy call of the largest experiment takes 50 ms
+PACE_MEMORY = 0.9  # how much of what was learnt about speed outlives one job
+LESS_URGENT = 10  # the door goes first: its share of a core is small, and everyone waits for it
+
+Call = tuple[Callable[..., Any], tuple[Any, ...]]
+
+
+class Lost(Exception):
+    """The worker died at it, and so did the next one."""
+
+
+class TookTooLong(Exception):
+    """The time limit of one job was over."""
+
+
+class Full(Exception):
+    """Too much is waiting. `wait_s` is when, as far as one can tell, that will be done."""
+
+    def __init__(self, wait_s: float) -> None:
+        super().__init__(wait_s)
+        self.wait_s = wait_s
+
+
+class Interrupted(BaseException):
+    """Within a worker: this job is not wanted any more. No `except Exception` may swallow it."""
+
+
+# In the worker -----------------------------------------------------------------------------------
+
+
+def work(pipe: Connection, memory_bytes: int) -> None:
+    """The life of a worker: calls come through the pipe, answers go back, until it is closed."""
+    busy = False
+
+    def interrupt(signum: int, frame: FrameType | None) -> None:
+        if busy:
+            raise Interrupted
+
+    signal.signal(signal.SIGUSR1, interrupt)
+    # Ctrl-C and a service manager's SIGTERM reach the whole group; the server decides.
+    for ours in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ours, signal.SIG_IGN)
+    step_back(memory_bytes)
+    while True:
+        try:
+            function, arguments = pipe.recv()
+        except EOFError:
+            return
+        try:
+            try:
+                busy = True
+                reply = ("done", function(*arguments))
+            except MemoryError:
+                return  # what is left of the heap is nothing to go on with
+            except Exception as error:
+                error.add_note(format_exc())
+                reply = ("failed", error)
+            finally:
+                busy = False
+        except Interrupted:
+            busy = False
+            reply = ("stopped", None)
+        pipe.send(reply)
+
+
+def step_back(memory_bytes: int) -> None:
+    """Let the door go first, be the first to go where memory ends, and take so much at most."""
+    os.nice(LESS_URGENT)
+    with contextlib.suppress(OSError):  # Linux alone has these
+        with open("/proc/self/oom_score_adj", "w") as score:
+            score.write("500")
+        with open("/proc/self/status") as status:
+            taken_kb = next(int(line.split()[1]) for line in status if line.startswith("VmData"))
+        most = taken_kb * 1024 + memory_bytes
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+
+
+# In the server -----------------------------------------------------------------------------------
+
+
+class Worker:
+    """One process and the pipe to it."""
+
+    def __init__(self, memory_bytes: int) -> None:
+        self.pipe, theirs = CONTEXT.Pipe()
+        self.process = CONTEXT.Process(target=work, args=(theirs, memory_bytes), daemon=True)
+        self.process.start()
+        theirs.close()
+
+    def call(self, call: Call) -> tuple[str, Any]:
+        """Have one call done; waits for it.
+
+        Raises:
+            EOFError, OSError: the worker died.
+        """
+        self.pipe.send(call)
+        reply: tuple[str, Any] = self.pipe.recv()
+        return reply
+
+    def interrupt(self) -> None:
+        """Ask it to leave what it is at."""
+        if self.process.pid and self.process.is_alive():
+            os.kill(self.process.pid, signal.SIGUSR1)
+
+    def end(self) -> None:
+        """Kill it; whoever waits for its pipe is told so."""
+        self.process.kill()
+        self.process.join()
+        self.process.close()
+        self.pipe.close()
+
+
+@dataclass(eq=False)
+class Job:
+    """One call on its way: what kind of work it is, how long it should take, who waits for it."""
+
+    kind: str
+    call: Call
+    expected_s: float
+    answer: asyncio.Future[Any]
+    waiting: int = 0
+    began: float | None = field(default=None)
+
+    async def wait(self) -> Any:
+        """The answer. When the last one who waits for it goes, the job is given up."""
+        self.waiting += 1
+        try:
+            return await asyncio.shield(self.answer)
+        finally:
+            self.waiting -= 1
+            if not self.waiting:
+                self.answer.cancel()
+
+
+class Pool:
+    """A number of workers and a queue with an end. `start` before use, `stop` after.
+
+    `ended` is told how each job ended (done, failed, stopped, late, lost), `replaced` why a worker
+    was (died, hung).
+    """
+
+    def __init__(
+        self,
+        number: int,
+        *,
+        memory_bytes: int,
+        time_limit_s: float,
+        most_waiting: int,
+        most_wait_s: float,
+        ended: Callable[[str], None] = lambda outcome: None,
+        replaced: Callable[[str], None] = lambda reason: None,
+    ) -> None:
+        self.number, self.memory_bytes = number, memory_bytes
+        self.time_limit_s = time_limit_s
+        self.most_waiting, self.most_wait_s = most_waiting, most_wait_s
+        self.ended, self.replaced = ended, replaced
+        self.queue: asyncio.Queue[Job] = asyncio.Queue()
+        self.jobs: dict[Job, None] = {}  # all that wait or run, in their order
+        self.workers: dict[int, Worker] = {}  # by their place
+        self.pace: dict[str, float] = {}  # seconds a job of a kind took, per second expected
+        self.threads = ThreadPoolExecutor(number + 1, "worker")
+        self.places: list[asyncio.Task[None]] = []
+        self.busy = 0  # workers at work
+
+    async def start(self, preload: str) -> None:
+        """Start the workers, as copies of one process that has imported the module `preload`."""
+        for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+            os.environ[name] = "1"
+        CONTEXT.set_forkserver_preload([preload])
+        for place in range(self.number):
+            await self.hire(place)
+        self.places = [asyncio.create_task(self.serve(place)) for place in range(self.number)]
+
+    def give_up(self, error: Exception) -> None:
+        """Answer all who wait with `error`."""
+        for job in list(self.jobs):
+            if not job.answer.done():
+                job.answer.set_exception(error)
+
+    def stop(self) -> None:
+        """End the workers. Whoever still waited for them has been told by now or has gone."""
+        for place in self.places:
+            place.cancel()
+        for worker in self.workers.values():
+            worker.process.kill()
+        self.threads.shutdown(wait=True, cancel_futures=True)
+
+    def submit(self, kind: str, call: Call, expected_s: float) -> Job:
+        """Put a call into the queue.
+
+        Raises:
+            Full: too many jobs wait, or for too long.
+        """
+        self.require_room()
+        job = Job(kind, call, expected_s, asyncio.get_running_loop().create_future())
+        self.jobs[job] = None
+        job.answer.add_done_callback(lambda _: self.jobs.pop(job, None))
+        self.queue.put_nowait(job)
+        return job
+
+    def require_room(self) -> None:
+        """Refuse what cannot be begun soon.
+
+        Raises:
+            Full: too many jobs wait, or for too long.
+        """
+        if len(self.jobs) < self.number:
+            return
+        wait_s = self.wait_s()
+        if len(self.jobs) >= self.number + self.most_waiting or wait_s > self.most_wait_s:
+            raise Full(wait_s)
+
+    @property
+    def waiting(self) -> list[Job]:
+        """The jobs that no worker has begun."""
+        return [job for job in self.jobs if job.began is None]
+
+    def seconds(self, kind: str, expected_s: float) -> float:
+        """How long a job is going to take, from what was expected and how that went lately."""
+        return expected_s * self.pace.get(kind, 1.0)
+
+    def wait_s(self) -> float:
+        """How long, as far as one can tell, until all that is here now is done."""
+        now = monotonic()
+        left = 0.0
+        for job in self.jobs:
+            of_it = self.seconds(job.kind, job.expected_s)
+            left += of_it if job.began is None else max(0.0, of_it - (now - job.began))
+        return left / self.number
+
+    async def hire(self, place: int) -> Worker:
+        """A new worker at a place."""
+        loop = asyncio.get_running_loop()
+        worker = await loop.run_in_executor(self.threads, Worker, self.memory_bytes)
+        self.workers[place] = worker
+        return worker
+
+    async def replace(self, place: int, reason: str) -> None:
+        """Another worker at a place, where the one that was there died or hung."""
+        self.replaced(reason)
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self.threads, self.workers[place].end)
+        await self.hire(place)
+
+    async def serve(self, place: int) -> None:
+        """One place at work: job after job, whatever happens to its workers."""
+        while True:
+            job = await self.queue.get()
+            if job.answer.done():
+                self.ended("stopped")
+                continue
+            if not self.workers[place].process.is_alive():
+                await self.replace(place, "died")
+            job.began = monotonic()
+            self.busy += 1
+            outcome = await self.attend(place, job)
+            self.busy -= 1
+            self.ended(outcome)
+            if outcome == "done":
+                self.learn(job, monotonic() - job.began)
+
+    async def attend(self, place: int, job: Job) -> str:
+        """See one job through to an answer; how it ended."""
+        for _ in range(TRIES):
+            reply = await self.reply(place, job)
+            if job.answer.done():
+                return "stopped"
+            if reply is None:
+                continue
+            outcome, answer = reply
+            if outcome == "done":
+                job.answer.set_result(answer)
+            elif outcome == "failed":
+                job.answer.set_exception(answer)
+            else:
+                job.answer.set_exception(TookTooLong())
+                return "late"
+            return outcome
+        job.answer.set_exception(Lost())
+        return "lost"
+
+    async def reply(self, place: int, job: Job) -> tuple[str, Any] | None:
+        """What a worker answers to a job, "stopped" where it had to be; None where it died or
+        hung, and another one has its place."""
+        worker = self.workers[place]
+        reply = asyncio.get_running_loop().run_in_executor(self.threads, worker.call, job.call)
+        try:
+            await asyncio.wait(
+                (reply, job.answer),
+                timeout=self.time_limit_s,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if not reply.done():
+                worker.interrupt()
+                await asyncio.wait((reply,), timeout=LETS_GO_WITHIN_S)
+            if not reply.done():
+                await self.replace(place, "hung")
+            return await reply
+        except (EOFError, OSError):
+            if self.workers[place] is worker:
+                await self.replace(place, "died")
+            return None
+
+    def learn(self, job: Job, took_s: float) -> None:
+        """Remember how long a kind of work takes, beside what was expected."""
+        ratio = took_s / job.expected_s
+        before = self.pace.get(job.kind, 1.0)
+        self.pace[job.kind] = PACE_MEMORY * before + (1 - PACE_MEMORY) * ratio

@@ -1,0 +1,301 @@
+"""Worker processes: each by itself, replaced when it dies, interrupted when not wanted."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.workers import Call, Full, Job, Lost, Pool, TookTooLong
+from tests.app import work
+
+BRIEF_S = 0.3
+
+
+class Counted(Pool):
+    """A pool that remembers what it was told to count."""
+
+    def __init__(self, number: int, **more: Any) -> None:
+        self.outcomes: list[str] = []
+        self.reasons: list[str] = []
+        usual = {
+            "memory_bytes": 200 * 2**20,
+            "time_limit_s": 20.0,
+            "most_waiting": 50,
+            "most_wait_s": 60.0,
+        }
+        super().__init__(
+            number,
+            ended=self.outcomes.append,
+            replaced=self.reasons.append,
+            **usual | more,  # type: ignore[arg-type]
+        )
+
+    def begin(self, call: Callable[..., Any], *arguments: Any, expected_s: float = 0.01) -> Job:
+        return self.submit("test", (call, arguments), expected_s)
+
+    async def run(self, call: Callable[..., Any], *arguments: Any) -> Any:
+        return await self.begin(call, *arguments).wait()
+
+    @property
+    def pids(self) -> list[int]:
+        return [worker.process.pid or 0 for worker in self.workers.values()]
+
+
+def with_pool(number: int, act: Callable[[Counted], Awaitable[Any]], **more: Any) -> Any:
+    """What `act` returns, given a pool of its own."""
+
+    async def story() -> Any:
+        pool = Counted(number, **more)
+        await pool.start("tests.app.work")
+        try:
+            return await asyncio.wait_for(act(pool), 60)
+        finally:
+            pool.stop()
+
+    return asyncio.run(story())
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    while not holds():
+        await asyncio.sleep(0.01)
+
+
+# Work --------------------------------------------------------------------------------------------
+
+
+def test_workers_are_processes_of_their_own_and_work_at_the_same_time() -> None:
+    async def act(pool: Counted) -> None:
+        found = await asyncio.gather(*(pool.run(work.pid, 0.1) for _ in range(4)))
+        assert set(found) == set(pool.pids) and len(set(found)) == 2
+        assert os.getpid() not in found
+        assert pool.outcomes == ["done"] * 4 and pool.jobs == {} and pool.busy == 0
+
+    with_pool(2, act)
+
+
+def test_a_worker_has_one_thread_heeds_no_signal_of_the_group_and_lets_the_door_go_first() -> None:
+    async def act(pool: Counted) -> None:
+        threads, ignored, nice = await pool.run(work.surroundings)
+        assert (threads, ignored) == ("1", True)
+        assert nice > os.nice(0)
+
+    with_pool(1, act)
+
+
+def test_an_error_of_the_work_is_the_answer_and_tells_where_it_was() -> None:
+    async def act(pool: Counted) -> None:
+        with pytest.raises(ValueError, match="no such thing") as refused:
+            await pool.run(work.refuse, "no such thing")
+        assert "in refuse" in "".join(refused.value.__notes__)
+        assert await pool.run(work.pid) in pool.pids
+        assert pool.outcomes == ["failed", "done"] and pool.reasons == []
+
+    with_pool(1, act)
+
+
+def test_large_answers_come_whole() -> None:
+    async def act(pool: Counted) -> None:
+        assert await pool.run(work.large, 30) == bytes(30 * 2**20)
+
+    with_pool(1, act)
+
+
+# Workers that die or hang ------------------------------------------------------------------------
+
+
+def test_a_worker_killed_at_rest_is_replaced() -> None:
+    async def act(pool: Counted) -> None:
+        (before,) = pool.pids
+        os.kill(before, signal.SIGKILL)
+        await until(lambda: not pool.workers[0].process.is_alive())
+        assert await pool.run(work.pid) != before
+        assert pool.reasons == ["died"]
+
+    with_pool(1, act)
+
+
+def test_a_worker_killed_at_work_is_replaced_and_its_work_done_again(tmp_path: Path) -> None:
+    async def act(pool: Counted) -> None:
+        other = pool.begin(work.pid, 0.5)
+        await asyncio.sleep(0.1)
+        untouched = set(pool.pids)
+        assert await pool.run(work.die_once, str(tmp_path / "mark")) == "alive"
+        assert await other.wait() in untouched  # whatever becomes of one, no other is disturbed
+        assert len(untouched & set(pool.pids)) == 1
+        assert pool.reasons == ["died"] and sorted(pool.outcomes) == ["done", "done"]
+
+    with_pool(2, act)
+
+
+def test_work_that_kills_two_workers_is_lost_and_the_next_is_done() -> None:
+    async def act(pool: Counted) -> None:
+        with pytest.raises(Lost):
+            await pool.run(work.die_always)
+        assert await pool.run(work.pid) in pool.pids
+        assert pool.outcomes == ["lost", "done"] and pool.reasons == ["died", "died"]
+
+    with_pool(1, act)
+
+
+def test_work_that_takes_more_memory_than_a_worker_may_is_lost_and_the_next_is_done() -> None:
+    async def act(pool: Counted) -> None:
+        assert await pool.run(work.take, 50) == 50 * 2**20
+        with pytest.raises(Lost):
+            await pool.run(work.take, 1000)
+        assert await pool.run(work.take, 50) == 50 * 2**20
+
+    with_pool(1, act)
+
+
+def test_a_worker_that_hangs_is_killed_and_its_work_done_again(tmp_path: Path) -> None:
+    async def act(pool: Counted) -> None:
+        (before,) = pool.pids
+        assert await pool.run(work.stop_once, str(tmp_path / "mark")) == "alive"
+        assert pool.pids != [before] and pool.reasons == ["hung"]
+
+    with_pool(1, act, time_limit_s=BRIEF_S)
+
+
+# Work that is not wanted -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("loop", [work.walk, work.swallow])
+def test_work_that_takes_too_long_is_stopped_within_its_loop(loop: Callable[..., Any]) -> None:
+    async def act(pool: Counted) -> None:
+        before, start = pool.pids, time.monotonic()
+        with pytest.raises(TookTooLong):
+            await pool.run(loop, 30_000)
+        assert time.monotonic() - start < 5
+        assert await pool.run(work.pid) == before[0]  # the same worker goes on
+        assert pool.outcomes == ["late", "done"] and pool.reasons == []
+
+    with_pool(1, act, time_limit_s=BRIEF_S)
+
+
+def test_work_that_nobody_waits_for_any_more_is_stopped(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+
+    async def act(pool: Counted) -> None:
+        waiter = asyncio.create_task(pool.run(work.walk, 30_000, str(mark)))
+        await until(mark.exists)
+        waiter.cancel()
+        await until(lambda: pool.outcomes == ["stopped"])
+        there = mark.read_text()
+        assert pool.jobs == {} and await pool.run(work.pid) in pool.pids
+        await asyncio.sleep(0.1)
+        assert mark.read_text() == there
+        assert pool.reasons == []
+
+    with_pool(1, act)
+
+
+def test_work_that_one_of_two_waits_for_goes_on() -> None:
+    async def act(pool: Counted) -> None:
+        job = pool.begin(work.walk, 200)
+        gone, there = (asyncio.create_task(job.wait()) for _ in range(2))
+        await asyncio.sleep(0.05)
+        gone.cancel()
+        assert await there == 200
+
+    with_pool(1, act)
+
+
+def test_work_given_up_before_it_began_is_never_begun(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+
+    async def act(pool: Counted) -> None:
+        first = asyncio.create_task(pool.run(work.walk, 100))
+        second = asyncio.create_task(pool.run(work.walk, 10, str(mark)))
+        await asyncio.sleep(0.02)
+        second.cancel()
+        assert await first == 100
+        await until(lambda: sorted(pool.outcomes) == ["done", "stopped"])
+        assert not mark.exists()
+
+    with_pool(1, act)
+
+
+def test_all_who_wait_can_be_told_something_else() -> None:
+    async def act(pool: Counted) -> None:
+        waiting = [asyncio.create_task(pool.run(work.walk, 30_000)) for _ in range(3)]
+        await asyncio.sleep(0.1)
+        pool.give_up(KeyError("over"))
+        found = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [type(one) for one in found] == [KeyError] * 3
+        await until(lambda: pool.outcomes == ["stopped"] * 3)
+
+    with_pool(1, act)
+
+
+# The queue ---------------------------------------------------------------------------------------
+
+
+def idle(number: int = 1, **more: Any) -> Counted:
+    """A pool that never starts: what is put into it stays."""
+    return Counted(number, **more)
+
+
+def a_job(pool: Counted, expected_s: float = 0.01) -> Job:
+    call: Call = (work.pid, ())
+    return pool.submit("test", call, expected_s)
+
+
+def test_the_queue_has_an_end() -> None:
+    async def act() -> None:
+        pool = idle(2, most_waiting=3)
+        for _ in range(5):
+            a_job(pool)
+        with pytest.raises(Full) as refused:
+            a_job(pool)
+        assert refused.value.wait_s == pytest.approx(5 * 0.01 / 2)
+
+    asyncio.run(act())
+
+
+def test_who_would_wait_too_long_is_refused_and_told_how_long() -> None:
+    async def act() -> None:
+        pool = idle(most_wait_s=10.0)
+        a_job(pool, 7.0)
+        a_job(pool, 4.0)
+        with pytest.raises(Full) as refused:
+            a_job(pool)
+        assert refused.value.wait_s == pytest.approx(11.0)
+
+    asyncio.run(act())
+
+
+def test_a_free_worker_takes_anything_however_long() -> None:
+    async def act() -> None:
+        pool = idle(most_wait_s=10.0, most_waiting=0)
+        a_job(pool, 1000.0)
+
+    asyncio.run(act())
+
+
+def test_who_gave_up_waiting_makes_room() -> None:
+    async def act() -> None:
+        pool = idle(most_waiting=0)
+        job = a_job(pool)
+        with pytest.raises(Full):
+            a_job(pool)
+        job.answer.cancel()
+        await asyncio.sleep(0)
+        a_job(pool)
+
+    asyncio.run(act())
+
+
+def test_how_long_a_kind_of_work_takes_is_learnt() -> None:
+    async def act(pool: Counted) -> None:
+        assert pool.seconds("test", 0.001) == 0.001
+        for _ in range(30):
+            await pool.begin(work.pid, 0.05, expected_s=0.01).wait()
+        assert 0.04 < pool.seconds("test", 0.01) < 0.5
+        assert pool.seconds("other", 0.01) == 0.01
+
+    with_pool(1, act)
