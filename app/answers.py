@@ -36,10 +36,12 @@ class Answers(NamedTuple):
     timing: Timing
 
 
-def answers(lens: str, forms: Sequence[str], asked: Asked, here: str = "") -> Answers:
+def answers(
+    lens: str, forms: Sequence[str], asked: Asked, here: str = "", gzipped: bool = False
+) -> Answers:
     """One computation of the engine, told in each of `forms` (keys of `FORMS`).
 
-    `here` is the address of the server, for links that have to name it.
+    `here` is the address of the server, for links that have to name it; text comes `gzipped` too.
 
     Raises:
         lstm_engine.errors.LeftFloat64: a state is no float64 any more.
@@ -50,12 +52,16 @@ def answers(lens: str, forms: Sequence[str], asked: Asked, here: str = "") -> An
         found = LENSES[lens].compute(asked.experiment, asked.focus)
     computed = perf_counter()
     telling = Telling(lens, found, asked, here)
-    bodies = {form: body(form, FORMS[form](telling)) for form in dict.fromkeys(forms)}
+    bodies = {form: Body(FORMS[form](telling)) for form in dict.fromkeys(forms)}
+    if gzipped:
+        bodies = {form: compressed(form, body) for form, body in bodies.items()}
     written = perf_counter()
     return Answers(bodies, Timing((computed - start) * 1e3, (written - computed) * 1e3))
 
 
-def body(form: str, told: bytes) -> Body:
-    """A form's bytes, ready to send."""
+def compressed(form: str, body: Body) -> Body:
+    """A body with its compressed twin, where it is text."""
+    if form not in TEXT_FORMS or body.gzipped is not None:
+        return body
     # Level 1 is ten times quicker than the usual 6, and most of this is digits.
-    return Body(told, gzip.compress(told, 1, mtime=0) if form in TEXT_FORMS else None)
+    return Body(body.plain, gzip.compress(body.plain, 1, mtime=0))

@@ -3,24 +3,26 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import AbstractContextManager
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from starlette.types import Receive, Scope, Send
 
 from app.budget import Budget, dear
 from app.code import FRAMEWORKS
 from app.code import filename as code_file
 from app.compute import Caller, Compute, Finished
 from app.errors import ClientLeft
-from app.headers import encoded, etag, has_already, server_timing
-from app.keys import bounds, choices, default, kind
+from app.headers import accepts, etag, has_already, server_timing
+from app.keys import OFF_OR_LONG, allowed, bounds, choices, default, kind
 from app.knobs import Experiment
 from app.lenses import LENSES
 from app.links import Asked, plain, read, write
 from app.refusals import admit
-from app.view import Focus, View
+from app.view import HIDEABLE, Focus, View
 
 MEDIA = {
     "json": "application/json",
@@ -45,6 +47,8 @@ SKETCHES = {"wide-sketch", "narrow-sketch"}
 FILE_FORMS = {"csv", "npz", "safetensors", "html", *FRAMEWORKS}
 OF_WEIGHTS_ALONE = {"safetensors", *FRAMEWORKS}  # wherever one looks
 MOST_OF_A_NAME = 80  # letters for the knobs in a file's name
+# One of a series: as the grammar has it, and finite.
+NUMBER = r"-?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE]-?[0-9]{1,2})?"
 KEPT_FOR_AN_HOUR = "public, max-age=3600"
 
 router = APIRouter()
@@ -138,7 +142,8 @@ async def told(
         headers: how it may be kept, what a browser calls it.
         also: forms that will be asked for next.
     """
-    compute, caller = compute_of(request), Caller(address_of(request), here(request))
+    compute = compute_of(request)
+    caller = Caller(address_of(request), here(request), accepts(request, "gzip"))
     place = compute.place(lens, form, asked, caller)
     headers |= {"ETag": etag(" ".join(place)), "Vary": "Accept-Encoding"}
     if has_already(request, headers["ETag"]):
@@ -147,9 +152,25 @@ async def told(
     finished = compute.finished(place)
     if finished is None:
         finished = await while_there(request, compute.answer(place, asked, caller, also))
-    body, encoding = encoded(request, finished.body)
-    headers |= {"Server-Timing": server_timing(finished)} | encoding
-    return Response(body, headers=headers, media_type=MEDIA[form])
+    body = await compute.encoded(place, finished.body, caller)
+    headers["Server-Timing"] = server_timing(finished)
+    sent = body.plain
+    if caller.gzip and body.gzipped is not None:
+        sent, headers["Content-Encoding"] = body.gzipped, "gzip"
+    return Held(compute.sending(place, len(sent)), sent, headers=headers, media_type=MEDIA[form])
+
+
+class Held(Response):
+    """An answer that is held for its client until all of it is taken."""
+
+    def __init__(self, held: AbstractContextManager[None], *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.held = held
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        with self.held:
+            await super().__call__(scope, receive, send)
 
 
 async def while_there(request: Request, work: Coroutine[Any, Any, Finished]) -> Finished:
@@ -200,6 +221,8 @@ def default_of(key: str) -> dict[str, Any]:
 def schema(key: str) -> dict[str, Any]:
     """The JSON schema of one key's value as it stands in a query string."""
     span = bounds(key)
+    if allowed(key) == OFF_OR_LONG:
+        return {"type": "integer", "oneOf": [{"const": 0}, {"minimum": 3, "maximum": 100_000}]}
     match kind(key):
         case "choice":
             return {"type": "string", "enum": list(choices(key))}
@@ -213,8 +236,11 @@ def schema(key: str) -> dict[str, Any]:
         case "text":
             assert span is not None
             return {"type": "string", "minLength": span[0], "maxLength": span[1]}
-        case _:
-            return {"type": "string"}
+        case "numbers":
+            return {"type": "string", "pattern": rf"^{NUMBER}(,{NUMBER}){{1,999}}$"}
+        case "names":
+            name = "(" + "|".join(HIDEABLE) + ")"
+            return {"type": "string", "pattern": f"^{name}(,{name})*$"}
 
 
 def answers_of(form: str) -> dict[int | str, dict[str, Any]]:

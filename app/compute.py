@@ -1,7 +1,9 @@
 """What is asked for, answered: kept answers, work under way that others wait for already, and work
 that is admitted to the workers."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from time import perf_counter
 from typing import NamedTuple
 
@@ -9,15 +11,16 @@ from cachetools import LRUCache
 
 from app import refusals
 from app.allowance import Allowance
-from app.answers import Answers, Body, Timing, answers
+from app.answers import Answers, Body, Timing, answers, compressed
 from app.budget import MEGABYTE, Budget, seconds
-from app.forms import NAMING_THE_SERVER
+from app.forms import NAMING_THE_SERVER, TEXT_FORMS
 from app.links import Asked, write
 from app.settings import Settings
 from app.watch import Watch
 from app.workers import Full, Job, Lost, Pool, TookTooLong
 from lstm_engine.errors import LeftFloat64
 
+LARGE = MEGABYTE  # from here on it matters who holds an answer
 MOST_OF_THE_CACHE = 0.1  # one that takes more would push out too many others
 
 
@@ -31,10 +34,11 @@ class Place(NamedTuple):
 
 
 class Caller(NamedTuple):
-    """Who asks, for a fair share of the work, and at which address of ours."""
+    """Who asks, for a fair share of the work; at which address of ours; whether gzip is taken."""
 
     address: str = ""
     here: str = ""
+    gzip: bool = False
 
 
 class Finished(NamedTuple):
@@ -59,6 +63,7 @@ class Compute:
         self.kept: LRUCache[Place, Body] = LRUCache(chosen.cache_mb * MEGABYTE, getsizeof=len)
         self.under_way: dict[Place, Job] = {}
         self.open = False
+        self.held = 0  # bytes of large answers that clients have not taken yet
         self.pool = Pool(
             chosen.workers,
             memory_bytes=chosen.worker_memory_mb * MEGABYTE,
@@ -72,6 +77,7 @@ class Compute:
         self.watch.workers_busy.set_function(lambda: self.pool.busy)
         self.watch.wait_s.set_function(self.pool.wait_s)
         self.watch.kept_bytes.set_function(lambda: self.kept.currsize)
+        self.watch.held_bytes.set_function(lambda: self.held)
 
     async def start(self) -> None:
         """Start the workers; they have drawn before, so that the first visitor need not wait."""
@@ -146,7 +152,7 @@ class Compute:
             return job
         forms = (place.form, *also)
         job = self.pool.submit(
-            place.lens, (answers, (place.lens, forms, asked, caller.here)), expected_s
+            place.lens, (answers, (place.lens, forms, asked, caller.here, caller.gzip)), expected_s
         )
         mine = {self.place(place.lens, form, asked, caller) for form in forms}
         mine -= self.under_way.keys()
@@ -164,5 +170,37 @@ class Compute:
         self.watch.engine_s.inc(done.timing.engine_ms / 1e3)
         self.watch.figures_s.inc(done.timing.figures_ms / 1e3)
         for form, body in done.bodies.items():
-            if len(body) <= self.kept.maxsize * MOST_OF_THE_CACHE:
-                self.kept[self.place(job.kind, form, asked, caller)] = body
+            self.keep(self.place(job.kind, form, asked, caller), body)
+
+    def keep(self, place: Place, body: Body) -> None:
+        """Keep an answer for a while."""
+        if len(body) <= self.kept.maxsize * MOST_OF_THE_CACHE:
+            self.kept[place] = body
+
+    @contextmanager
+    def sending(self, place: Place, size: int) -> Iterator[None]:
+        """Hold an answer until its client has taken it; there is an end to what slow ones hold.
+
+        Raises:
+            Problem: 503, large answers that nobody else shares fill the memory for them.
+        """
+        if size < LARGE or place in self.kept:
+            yield
+            return
+        if self.held and self.held + size > self.chosen.sending_mb * MEGABYTE:
+            raise refusals.crowded()
+        self.held += size
+        try:
+            yield
+        finally:
+            self.held -= size
+
+    async def encoded(self, place: Place, body: Body, caller: Caller) -> Body:
+        """A body with a compressed twin if the caller takes that; it may have been made for one who
+        does not."""
+        if not caller.gzip or body.gzipped is not None or place.form not in TEXT_FORMS:
+            return body
+        # zlib lets go of the interpreter's lock, so a thread is enough.
+        body = await asyncio.to_thread(compressed, place.form, body)
+        self.keep(place, body)
+        return body

@@ -5,7 +5,6 @@ import re
 
 from fastapi import Request
 
-from app.answers import Body
 from app.assets import build
 from app.compute import Finished
 
@@ -31,13 +30,6 @@ def accepts(request: Request, encoding: str) -> bool:
         if name == encoding:
             return not any(re.fullmatch(r"q=0(\.0*)?", parameter) for parameter in parameters)
     return False
-
-
-def encoded(request: Request, body: Body) -> tuple[bytes, dict[str, str]]:
-    """A body as this client takes it, with the header that says how."""
-    if body.gzipped is not None and accepts(request, "gzip"):
-        return body.gzipped, {"Content-Encoding": "gzip"}
-    return body.plain, {}
 
 
 def server_timing(finished: Finished) -> str:

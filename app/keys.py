@@ -17,10 +17,11 @@ FIELDS: dict[str, FieldInfo] = {
     **Focus.model_fields,
     **View.model_fields,
 }
+OFF_OR_LONG = "0 (off) or a whole number from 3 to 100000"
 ALLOWED_IN_WORDS = {
     "v": f"{LINK_VERSION}, the only link version there is",
-    "chrono": "0 (off) or a whole number from 3 to 100000",
-    "vs_chrono": "0 (off) or a whole number from 3 to 100000",
+    "chrono": OFF_OR_LONG,
+    "vs_chrono": OFF_OR_LONG,
     "hide": "names of controls with commas between them, out of " + ", ".join(HIDEABLE),
 }
 

@@ -110,6 +110,17 @@ def busy(wait_s: float) -> Problem:
     )
 
 
+def crowded() -> Problem:
+    """The answer where slow clients hold as many large answers as there is memory for."""
+    return Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "Too many large answers",
+        "Other clients have not yet taken large answers of theirs, and memory for more is short; "
+        f"try again in {seconds(AGAIN_AFTER_S)}.",
+        retry_after_s=AGAIN_AFTER_S,
+    )
+
+
 def lost() -> Problem:
     """The answer where two workers died at it."""
     return Problem(

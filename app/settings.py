@@ -17,7 +17,7 @@ from app.machine import cores, memory_limit
 Whole = Annotated[int, BeforeValidator(integer_of)]
 Real = Annotated[float, BeforeValidator(real_of)]
 
-DOOR_MB = 150  # what all but the workers takes, and a worker at rest beside it
+DOOR_MB = 200  # what all but the workers takes, and a worker at rest beside it
 
 
 def workers() -> int:
@@ -82,6 +82,10 @@ class Settings(BaseModel):
     ] = 10.0
     cache_mb: Annotated[
         Whole, Field(ge=0, le=1000000, description="memory for finished answers")
+    ] = 64
+    sending_mb: Annotated[
+        Whole,
+        Field(ge=1, le=1000000, description="memory for large answers until clients have them"),
     ] = 64
     rate_limit_s: Annotated[
         Real,

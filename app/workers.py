@@ -8,8 +8,10 @@ between two steps of its loop; a worker that does not let itself be interrupted 
 
 import asyncio
 import contextlib
+import logging
 import multiprocessing
 import os
+import pickle
 import resource
 import signal
 from collections.abc import Callable
@@ -26,6 +28,10 @@ TRIES = 2
 LETS_GO_WITHIN_S = 1.0  # a single NumPy call of the largest experiment takes 50 ms
 PACE_MEMORY = 0.9  # how much of what was learnt about speed outlives one job
 LESS_URGENT = 10  # the door goes first: its share of a core is small, and everyone waits for it
+
+HIRE_AGAIN_AFTER_S = 1.0
+
+log = logging.getLogger("app.workers")
 
 Call = tuple[Callable[..., Any], tuple[Any, ...]]
 
@@ -85,7 +91,18 @@ def work(pipe: Connection, memory_bytes: int) -> None:
         except Interrupted:
             busy = False
             reply = ("stopped", None)
-        pipe.send(reply)
+        try:
+            pipe.send_bytes(pickled(reply))
+        except OSError:
+            return  # the server is gone
+
+
+def pickled(reply: tuple[str, Any]) -> bytes:
+    """A reply on its way; one that cannot travel is told of."""
+    try:
+        return pickle.dumps(reply)
+    except Exception as error:
+        return pickle.dumps(("failed", TypeError(f"the reply cannot be sent: {error}")))
 
 
 def step_back(memory_bytes: int) -> None:
@@ -119,7 +136,11 @@ class Worker:
             EOFError, OSError: the worker died.
         """
         self.pipe.send(call)
-        reply: tuple[str, Any] = self.pipe.recv()
+        told = self.pipe.recv_bytes()
+        try:
+            reply: tuple[str, Any] = pickle.loads(told)
+        except Exception as error:  # an exception that cannot be made again from what it held
+            return ("failed", error)
         return reply
 
     def interrupt(self) -> None:
@@ -253,15 +274,22 @@ class Pool:
             left += of_it if job.began is None else max(0.0, of_it - (now - job.began))
         return left / self.number
 
-    async def hire(self, place: int) -> Worker:
-        """A new worker at a place."""
+    async def hire(self, place: int) -> None:
+        """A new worker at a place, however often that has to be tried."""
         loop = asyncio.get_running_loop()
-        worker = await loop.run_in_executor(self.threads, Worker, self.memory_bytes)
-        self.workers[place] = worker
-        return worker
+        while True:
+            try:
+                worker = await loop.run_in_executor(self.threads, Worker, self.memory_bytes)
+            except (OSError, EOFError):
+                log.exception("no worker could be started; the next try comes in a second")
+                await asyncio.sleep(HIRE_AGAIN_AFTER_S)
+            else:
+                self.workers[place] = worker
+                return
 
     async def replace(self, place: int, reason: str) -> None:
         """Another worker at a place, where the one that was there died or hung."""
+        log.warning("a worker %s and is replaced", reason)
         self.replaced(reason)
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self.threads, self.workers[place].end)

@@ -1,16 +1,18 @@
 """What is asked for, answered: from what is kept, from work under way, or by the workers."""
 
 import asyncio
+import gzip
 import os
 import signal
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from app.answers import Timing
+from app.answers import Body, Timing
 from app.budget import MEGABYTE
 from app.compute import Caller, Compute, Finished
 from app.errors import Problem
@@ -140,6 +142,41 @@ def test_without_memory_for_it_nothing_is_kept() -> None:
         assert (await asked(compute, SMALL)).timing.engine_ms > 0
 
     with_workers(1, act, cache_mb=0)
+
+
+def test_text_is_compressed_for_those_who_take_it_and_only_once() -> None:
+    async def act(compute: Compute) -> None:
+        taking = HERE._replace(gzip=True)
+        plain = await asked(compute, SMALL)
+        assert plain.body.gzipped is None
+        place = compute.place("highway", "json", Asked(SMALL), HERE)
+        assert await compute.encoded(place, plain.body, HERE) is plain.body
+        body = await compute.encoded(place, plain.body, taking)
+        assert body.gzipped is not None and gzip.decompress(body.gzipped) == body.plain
+        assert compute.kept[place] is body
+        assert await compute.encoded(place, body, taking) is body
+        at_once = await asked(compute, SMALL.model_copy(update={"seed": 1}), caller=taking)
+        assert at_once.body.gzipped is not None
+        picture = await asked(compute, SMALL, "preview", caller=taking)
+        assert picture.body.gzipped is None
+
+    with_workers(1, act)
+
+
+def test_what_slow_clients_hold_of_large_answers_has_an_end() -> None:
+    compute = Compute(Settings(workers=1, sending_mb=10))
+    places = [compute.place("highway", form, Asked(SMALL), HERE) for form in ("csv", "json", "npz")]
+    compute.keep(places[2], Body(b"shared"))
+    with ExitStack() as slow:
+        slow.enter_context(compute.sending(places[0], 50 * MEGABYTE))  # alone it may be any size
+        with pytest.raises(Problem) as refused, compute.sending(places[1], 2 * MEGABYTE):
+            pass
+        assert refused.value.status == 503 and refused.value.headers["Retry-After"]
+        with compute.sending(places[1], 1000), compute.sending(places[2], 50 * MEGABYTE):
+            assert number(compute, "held_bytes") == 50 * MEGABYTE
+    with compute.sending(places[1], 2 * MEGABYTE):
+        assert compute.held == 2 * MEGABYTE
+    assert compute.held == 0
 
 
 # Work under way ----------------------------------------------------------------------------------

@@ -22,6 +22,8 @@ from starlette.testclient import TestClient
 from app.main import create_app
 from app.settings import Settings
 from tests.conftest import TOP, running_server
+from tests.load.processes import process as found
+from tests.load.processes import tree
 
 
 def test_health_and_readiness_are_told(client: TestClient) -> None:
@@ -120,6 +122,20 @@ def test_a_server_asked_to_end_while_it_starts_ends_well(tmp_path: Path) -> None
         time.sleep(seconds)
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) in (0, -signal.SIGTERM)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="Linux tells it there")
+def test_a_server_that_is_killed_leaves_no_process_behind(tmp_path: Path) -> None:
+    with running_server(tmp_path / "log.txt") as (address, process):
+        with connected(address) as busy:
+            busy.sendall(b"GET /api/highway?T=20000&H=32 HTTP/1.1\r\nHost: x\r\n\r\n")
+            below = [one.pid for one in tree(process.pid) if one.pid != process.pid]
+            process.kill()
+        assert len(below) >= 3
+        until = time.monotonic() + 20
+        while any(map(found, below)) and time.monotonic() < until:
+            time.sleep(0.1)
+        assert not [pid for pid in below if found(pid)]
 
 
 # Connections -------------------------------------------------------------------------------------

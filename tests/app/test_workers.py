@@ -98,6 +98,17 @@ def test_an_error_of_the_work_is_the_answer_and_tells_where_it_was() -> None:
     with_pool(1, act)
 
 
+@pytest.mark.parametrize("call", [work.unsendable, work.unreadable])
+def test_what_cannot_travel_is_told_of(call: Callable[..., Any]) -> None:
+    async def act(pool: Counted) -> None:
+        with pytest.raises(TypeError):
+            await pool.run(call)
+        assert await pool.run(work.pid) in pool.pids
+        assert pool.reasons == []
+
+    with_pool(1, act)
+
+
 def test_large_answers_come_whole() -> None:
     async def act(pool: Counted) -> None:
         assert await pool.run(work.large, 30) == bytes(30 * 2**20)
@@ -148,6 +159,17 @@ def test_work_that_takes_more_memory_than_a_worker_may_is_lost_and_the_next_is_d
         with pytest.raises(Lost):
             await pool.run(work.take, 1000)
         assert await pool.run(work.take, 50) == 50 * 2**20
+
+    with_pool(1, act)
+
+
+def test_workers_can_be_had_after_the_process_that_they_come_from_was_killed() -> None:
+    async def act(pool: Counted) -> None:
+        parent = await pool.run(work.parent)
+        os.kill(parent, signal.SIGKILL)
+        before = await pool.run(work.pid)
+        os.kill(before, signal.SIGKILL)
+        assert await pool.run(work.pid) != before
 
     with_pool(1, act)
 

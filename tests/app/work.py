@@ -91,3 +91,22 @@ def peak_bytes(lens: str, T: int, H: int) -> int:
 def resident(line: str) -> int:
     with open("/proc/self/status") as status:
         return next(int(one.split()[1]) * 1024 for one in status if one.startswith(line))
+
+
+def parent() -> int:
+    return os.getppid()
+
+
+def unsendable() -> object:
+    return lambda: None
+
+
+class Unreadable(Exception):
+    """Cannot be made again from what it holds."""
+
+    def __init__(self, one: str, other: str) -> None:
+        super().__init__(one)
+
+
+def unreadable() -> None:
+    raise Unreadable("one", "other")

@@ -155,7 +155,8 @@ def promise(spectrum: Spectrum) -> str:
     if spectrum.largest == 0.0:
         return "The RNN's recurrent weights are all zero, so nothing goes back a single step."
     if spectrum.verdict == "vanishes":
-        most = kept(math.log10(spectrum.steepest * spectrum.largest))
+        # Added as logarithms, for the product may be too small for float64.
+        most = kept(math.log10(spectrum.steepest) + math.log10(spectrum.largest))
         return (
             "The RNN's weights alone prove that its gradient vanishes: no step can keep more than "
             f"{most} of it."

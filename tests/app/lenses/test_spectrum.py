@@ -9,7 +9,7 @@ import pytest
 
 from app.drawing import picture, plot
 from app.drawing.figure import Curves, Line
-from app.forms import Telling, as_json
+from app.forms import FORMS, Telling, as_json
 from app.knobs import Experiment
 from app.lenses import spectrum
 from app.lenses.spectrum.computed import Spectrum, first_step, steps_settled, steps_told
@@ -26,7 +26,7 @@ from lstm_engine import (
     lyapunov_exponents,
     pascanu_bound,
 )
-from tests.app.samples import SAMPLES
+from tests.app.samples import SAMPLES, bodies
 
 
 def found(focus: Focus | None = None, **knobs: object) -> Spectrum:
@@ -268,3 +268,9 @@ def test_the_titles_fit_over_their_panels(cell: str) -> None:
             if panel.name in sheet.places:
                 box = sheet.places[panel.name]
                 assert pen.width(panel.title, 14) <= box.right - box.left
+
+
+def test_weights_whose_product_with_a_slope_is_no_float64_any_more_are_told_of() -> None:
+    query = "T=13&H=3&rnn_gain=5e-324&rnn_init=identity&act=logistic"
+    asked = read(query.encode(), with_view=True)
+    assert "can keep more than" in bodies("spectrum", tuple(FORMS), asked)["words"].decode()

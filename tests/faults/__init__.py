@@ -1,0 +1,1 @@
+"""What the service survives: killed and hung workers, clients that leave or dawdle, its own end."""
