@@ -23,7 +23,7 @@ class Budget(NamedTuple):
     """The most that one experiment may cost."""
 
     flops: float = 2e11
-    memory_mb: int = 1024  # enough for all that costs no more
+    memory_mb: int = 768  # enough for all that costs no more
 
 
 USUAL = Budget()

@@ -17,7 +17,9 @@ from app.machine import cores, memory_limit
 Whole = Annotated[int, BeforeValidator(integer_of)]
 Real = Annotated[float, BeforeValidator(real_of)]
 
-DOOR_MB = 200  # what all but the workers takes, and a worker at rest beside it
+# What the service takes at rest, measured in a container: all but the workers, and each worker.
+DOOR_MB, WORKER_MB = 180, 50
+LEAST_MB = 64  # of an experiment; with less hardly anything could be asked
 
 
 def workers() -> int:
@@ -26,9 +28,9 @@ def workers() -> int:
 
 
 def worker_memory(known: dict[str, int]) -> int:
-    """What a container's own limit leaves for each worker."""
-    share = (memory_limit() / MEGABYTE - DOOR_MB) / known["workers"]
-    return int(min(USUAL.memory_mb, max(64, share)))
+    """What a container's own limit leaves for each worker's experiment."""
+    left = memory_limit() / MEGABYTE - DOOR_MB - known["cache_mb"] - known["sending_mb"]
+    return int(min(USUAL.memory_mb, max(LEAST_MB, left / known["workers"] - WORKER_MB)))
 
 
 class Settings(BaseModel):
@@ -55,16 +57,6 @@ class Settings(BaseModel):
             description="processes that compute (default: one a core, at most 8)",
         ),
     ]
-    worker_memory_mb: Annotated[
-        Whole,
-        Field(
-            ge=64,
-            le=1000000,
-            default_factory=worker_memory,
-            description="memory that one experiment may take; more is refused "
-            "(default: 1024, or less where the container's own limit leaves less)",
-        ),
-    ]
     flops_limit: Annotated[
         Real,
         Field(ge=1e6, le=1e18, description="work of one experiment, 6H³T; more is refused"),
@@ -87,6 +79,16 @@ class Settings(BaseModel):
         Whole,
         Field(ge=1, le=1000000, description="memory for large answers until clients have them"),
     ] = 64
+    worker_memory_mb: Annotated[
+        Whole,
+        Field(
+            ge=LEAST_MB,
+            le=1000000,
+            default_factory=worker_memory,
+            description="memory that one experiment may take; more is refused "
+            "(default: 768, or less where the container's own limit leaves less)",
+        ),
+    ]
     rate_limit_s: Annotated[
         Real,
         Field(

@@ -175,5 +175,5 @@ def test_what_takes_too_long_is_told_what_to_lower() -> None:
 
 
 def test_the_usual_budget_is_what_the_settings_say_without_a_container() -> None:
-    chosen: Any = settings({"WORKER_MEMORY_MB": "1024"})
+    chosen: Any = settings({"WORKER_MEMORY_MB": "768"})
     assert Budget(chosen.flops_limit, chosen.worker_memory_mb) == USUAL

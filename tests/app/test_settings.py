@@ -64,7 +64,7 @@ def test_all_that_is_wrong_is_named_at_once() -> None:
 
 @pytest.mark.parametrize(
     ("memory_mb", "workers", "each_mb"),
-    [(512, 1, 312), (512, 2, 156), (8192, 2, 1024), (200, 1, 64)],
+    [(512, 1, 154), (1024, 2, 308), (8192, 2, 768), (512, 2, 64)],
 )
 def test_a_small_container_has_smaller_experiments(
     monkeypatch: pytest.MonkeyPatch, memory_mb: int, workers: int, each_mb: int

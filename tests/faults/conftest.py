@@ -7,7 +7,6 @@ import pytest
 
 from tests.load.serving import Server, serving
 
-
 # Whose process is whose, and what it does, Linux alone tells in files.
 collect_ignore_glob = [] if Path("/proc/self/stat").exists() else ["test_*.py"]
 
