@@ -5,15 +5,19 @@ import resource
 import signal
 import sys
 
-from app import logs, wire
-from app.main import create_app
-from app.settings import settings, table
-
 OTHER_FILES = 256  # what is open beside connections
 
 
 def main() -> None:
     """Serve until SIGTERM or Ctrl-C; both are a good end."""
+    # The web server ends by the signal that it was sent, once all is done. First of all, for to
+    # import the rest takes a second, in which one may be asked to end.
+    for one in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(one, lambda *_: sys.exit(0))
+    from app import logs, wire
+    from app.main import create_app
+    from app.settings import settings, table
+
     argparse.ArgumentParser(
         prog="python -m app",
         description="Serve Gradient Highways until SIGTERM or Ctrl-C.",
@@ -21,9 +25,6 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     ).parse_args()
     chosen = settings()
-    # The web server ends by the signal that it was sent, once all is done.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
     logs.configure(chosen)
     open_files(chosen.connections + OTHER_FILES)
     app = create_app(chosen)

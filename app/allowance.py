@@ -2,6 +2,7 @@
 
 import ipaddress
 import math
+import re
 import time
 from http import HTTPStatus
 
@@ -13,6 +14,7 @@ from app.errors import Problem
 from app.refusals import seconds
 
 MILLISECONDS = 1000
+WITH_PORT = re.compile(r"\[([^]]+)\](?::\d+)?|([\d.]+):\d+")
 
 
 class Allowance:
@@ -59,7 +61,9 @@ class Allowance:
 
 
 def network(address: str) -> str:
-    """Who is meant by an address: in IPv6 a household has 2⁶⁴ of them."""
+    """Who is meant by an address: in IPv6 a household has 2⁶⁴ of them. A port is left out."""
+    if with_port := WITH_PORT.fullmatch(address):
+        address = with_port[1] or with_port[2]
     try:
         found = ipaddress.ip_address(address)
     except ValueError:

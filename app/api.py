@@ -49,6 +49,7 @@ OF_WEIGHTS_ALONE = {"safetensors", *FRAMEWORKS}  # wherever one looks
 MOST_OF_A_NAME = 80  # letters for the knobs in a file's name
 # One of a series: as the grammar has it, and finite.
 NUMBER = r"-?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE]-?[0-9]{1,2})?"
+LONGEST_BY_HEART = 300  # letters of a query; longer ones would fill the memory
 KEPT_FOR_AN_HOUR = "public, max-age=3600"
 
 router = APIRouter()
@@ -67,15 +68,19 @@ def asked_for(request: Request, lens: str, *, with_view: bool) -> Asked:
     Raises:
         Problem: 422, the link is wrong or costs too much.
     """
-    return understood(request.scope["query_string"], lens, with_view, compute_of(request).budget)
+    query = request.scope["query_string"]
+    learn = understood if len(query) > LONGEST_BY_HEART else known_by_heart
+    return learn(query, lens, with_view, compute_of(request).budget)
 
 
-@lru_cache(1000)
 def understood(query: bytes, lens: str, with_view: bool, budget: Budget) -> Asked:
-    """What a query asks for, if the budget allows it; the latest ones are known by heart."""
+    """What a query asks for, if the budget allows it."""
     asked = read(query, with_view=with_view, budget=budget)
     admit(asked, budget, lens)
     return asked
+
+
+known_by_heart = lru_cache(2048)(understood)
 
 
 def lens_endpoint(lens: str, form: str, *, with_view: bool) -> Endpoint:

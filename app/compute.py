@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from time import perf_counter
 from typing import NamedTuple
 
-from cachetools import LRUCache
+from cachetools import LRUCache, TTLCache
 
 from app import refusals
 from app.allowance import Allowance
@@ -62,6 +62,9 @@ class Compute:
         self.allowance = Allowance(chosen.rate_limit_s)
         self.kept: LRUCache[Place, Body] = LRUCache(chosen.cache_mb * MEGABYTE, getsizeof=len)
         self.under_way: dict[Place, Job] = {}
+        self.lost: TTLCache[tuple[str, ...], bool] = TTLCache(1000, refusals.AFTER_A_LOSS_S)
+        # Nobody waits longer, come what may: the queue, two tries, and a little.
+        self.patience_s = chosen.queue_wait_s + 2 * chosen.time_limit_s + 10.0
         self.open = False
         self.held = 0  # bytes of large answers that clients have not taken yet
         self.pool = Pool(
@@ -123,7 +126,7 @@ class Compute:
         start = perf_counter()
         try:
             job = self.flight(place) or await self.begin(place, asked, caller, also)
-            done: Answers = await job.wait()
+            done: Answers = await asyncio.wait_for(job.wait(), self.patience_s)
         except LeftFloat64 as error:
             raise refusals.left_float64(error, asked) from None
         except TookTooLong:
@@ -131,7 +134,10 @@ class Compute:
         except Full as full:
             raise refusals.busy(full.wait_s) from None
         except Lost:
+            self.lost[place[:2]] = True
             raise refusals.lost() from None
+        except TimeoutError:
+            raise refusals.busy(self.pool.wait_s()) from None
         return Finished(done.bodies[place.form], done.timing, (perf_counter() - start) * 1e3)
 
     def flight(self, place: Place) -> Job | None:
@@ -143,19 +149,22 @@ class Compute:
         """Work that nobody does yet, charged to the caller and put into the queue."""
         if not self.open:
             raise refusals.stopping()
+        if place[:2] in self.lost:
+            raise refusals.lost()
         self.pool.require_room()
         first, second = asked.experiment, asked.focus.second(asked.experiment)
         expected_s = seconds(first) + (seconds(second) if place.lens == "compare" else 0.0)
-        await self.allowance.charge(caller.address, self.pool.seconds(place.lens, expected_s))
+        kind = (place.lens, place.form)
+        await self.allowance.charge(caller.address, self.pool.seconds(kind, expected_s))
         # Somebody else may have begun it meanwhile.
         if job := self.flight(place):
             return job
         forms = (place.form, *also)
         job = self.pool.submit(
-            place.lens, (answers, (place.lens, forms, asked, caller.here, caller.gzip)), expected_s
+            kind, (answers, (place.lens, forms, asked, caller.here, caller.gzip)), expected_s
         )
         mine = {self.place(place.lens, form, asked, caller) for form in forms}
-        mine -= self.under_way.keys()
+        mine = {one for one in mine if self.flight(one) is None}
         self.under_way |= dict.fromkeys(mine, job)
         job.answer.add_done_callback(lambda _: self.end(job, asked, caller, mine))
         return job
@@ -163,14 +172,15 @@ class Compute:
     def end(self, job: Job, asked: Asked, caller: Caller, places: set[Place]) -> None:
         """Keep what a job brought, whoever waited for it."""
         for place in places:
-            del self.under_way[place]
+            if self.under_way.get(place) is job:
+                del self.under_way[place]
         if job.answer.cancelled() or job.answer.exception():
             return
         done: Answers = job.answer.result()
         self.watch.engine_s.inc(done.timing.engine_ms / 1e3)
         self.watch.figures_s.inc(done.timing.figures_ms / 1e3)
         for form, body in done.bodies.items():
-            self.keep(self.place(job.kind, form, asked, caller), body)
+            self.keep(self.place(job.kind[0], form, asked, caller), body)
 
     def keep(self, place: Place, body: Body) -> None:
         """Keep an answer for a while."""

@@ -48,6 +48,7 @@ STAY_SECURE = "max-age=31536000"
 
 RawHeaders = list[tuple[bytes, bytes]]
 
+WHOLE_ADDRESS = re.compile("https?://[^/]*", re.IGNORECASE)
 REQUEST_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
@@ -70,6 +71,7 @@ class Door:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         began = perf_counter()
+        without_host(scope)
         name = named(scope)
         request_id.set(name)
         method, status = scope["method"], 0
@@ -78,7 +80,8 @@ class Door:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                start = next(start for start in self.headers if scope["path"].startswith(start))
+                path = scope["path"]
+                start = next((start for start in self.headers if path.startswith(start)), "/")
                 own = [*self.headers[start], (b"x-request-id", name.encode())]
                 await send({**message, "headers": [*message["headers"], *own]})
                 return
@@ -106,6 +109,13 @@ class Door:
             ms = round(seconds * 1e3, 1)
             told = {"method": method, "route": route, "status": status, "ms": ms}
             log.info("%(method)s %(route)s %(status)d %(ms).1f ms", told, extra=told)
+
+
+def without_host(scope: Scope) -> None:
+    """Take scheme and host off an address that is written whole, as RFC 9112 allows."""
+    if whole := WHOLE_ADDRESS.match(scope["path"]):
+        scope["path"] = scope["path"][whole.end() :] or "/"
+        scope["raw_path"] = scope["path"].encode()
 
 
 def named(scope: Scope) -> str:

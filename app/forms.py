@@ -107,11 +107,6 @@ def as_sketch(width: Width) -> Form:
     return form
 
 
-def as_words(telling: Telling) -> bytes:
-    """What the page says beside the figure."""
-    return orjson.dumps(telling.spoken)
-
-
 def as_preview(telling: Telling) -> bytes:
     """The picture of a pasted link."""
     name = telling.module.TITLE
@@ -240,7 +235,6 @@ FORMS: dict[str, Form] = {
     "csv": as_csv,
     "npz": as_npz,
     "plot": as_plot,
-    "words": as_words,
     "wide-sketch": as_sketch("wide"),
     "narrow-sketch": as_sketch("narrow"),
     "preview": as_preview,

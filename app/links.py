@@ -15,6 +15,8 @@ from app.keys import FIELDS, allowed, bounds, kind
 from app.knobs import LINK_VERSION, Experiment
 from app.view import Focus, View
 
+MOST_PAIRS = 2 * len(FIELDS)
+
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -41,6 +43,8 @@ def read(query: bytes, *, with_view: bool, budget: Budget = USUAL) -> Asked:
         errors = [error for error in errors if error.key not in View.model_fields]
     times = Counter(key for key, _ in pairs)
     written = dict(reversed(pairs))
+    if len(pairs) > MOST_PAIRS:
+        raise too_many(len(pairs))
     errors += [
         WrongKey(shown(key), shown(written[key]), f"appears {count} times; use it once")
         for key, count in times.items()
@@ -65,9 +69,25 @@ def read(query: bytes, *, with_view: bool, budget: Budget = USUAL) -> Asked:
     return asked
 
 
-@lru_cache(4096)
+def too_many(pairs: int) -> Problem:
+    """The answer to a link with more keys than could be told of."""
+    return Problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "This link does not name an experiment",
+        f"It has {pairs} keys; there are {len(FIELDS)} knobs, and each may stand once.",
+        nearest="",
+    )
+
+
 def write(experiment: Experiment, *others: Focus | View) -> str:
     """The canonical query string: v first, then what differs from the defaults, in order."""
+    # One's own text or numbers may be long, and seldom come twice.
+    own = experiment.signal in ("text", "series")
+    return canonical(experiment, *others) if own else known_by_heart(experiment, *others)
+
+
+def canonical(experiment: Experiment, *others: Focus | View) -> str:
+    """The query string, worked out."""
     unused = experiment.unused()
     parts = [
         f"{key}={written(value)}"
@@ -77,6 +97,9 @@ def write(experiment: Experiment, *others: Focus | View) -> str:
         and value != type(model).model_fields[key].default
     ]
     return "&".join([f"v={LINK_VERSION}", *parts]) if parts else ""
+
+
+known_by_heart = lru_cache(2048)(canonical)
 
 
 def plain(value: Any) -> str:

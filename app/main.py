@@ -31,8 +31,10 @@ def create_app(chosen: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         build()  # reads and compresses all files, which the first visitor would wait for
         await compute.start()
-        yield
-        compute.stop()
+        try:
+            yield
+        finally:
+            compute.stop()
 
     app = FastAPI(
         title="Gradient Highways",
@@ -106,7 +108,7 @@ async def healthz() -> dict[str, str]:
 async def readyz(request: Request) -> Response:
     """Answers 200 while there are workers to begin anything new."""
     compute: Compute = request.app.state.compute
-    ready = compute.open
+    ready = compute.open and compute.pool.there
     body = orjson.dumps({"status": "ready" if ready else "stopped"})
     return Response(body, 200 if ready else 503, media_type="application/json")
 

@@ -13,7 +13,8 @@ from app.links import Asked, plain, write
 from app.reading import mantissa
 from lstm_engine.errors import LeftFloat64
 
-AGAIN_AFTER_S = 5  # where nobody can tell: about what a new worker, or a new server, takes
+AGAIN_AFTER_S = 5  # where nobody can tell: about what a new server takes
+AFTER_A_LOSS_S = 60  # what killed two workers may kill more
 
 
 def admit(asked: Asked, budget: Budget, lens: str = "highway") -> None:
@@ -101,44 +102,39 @@ def left_float64(error: LeftFloat64, asked: Asked) -> Problem:
 
 def busy(wait_s: float) -> Problem:
     """The answer where too much is waiting: when that will be done."""
-    after = math.ceil(max(1.0, wait_s))
-    return Problem(
-        HTTPStatus.SERVICE_UNAVAILABLE,
+    return later(
         "Too busy",
-        f"All workers are busy and as much as may wait is waiting; try again in {seconds(after)}.",
-        retry_after_s=after,
+        "All workers are busy and as much as may wait is waiting",
+        math.ceil(max(1.0, wait_s)),
     )
+
+
+def later(title: str, detail: str, after: int = AGAIN_AFTER_S) -> Problem:
+    """The answer where nobody can do it now."""
+    detail = f"{detail}; try again in {seconds(after)}."
+    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, title, detail, retry_after_s=after)
 
 
 def crowded() -> Problem:
     """The answer where slow clients hold as many large answers as there is memory for."""
-    return Problem(
-        HTTPStatus.SERVICE_UNAVAILABLE,
+    return later(
         "Too many large answers",
-        "Other clients have not yet taken large answers of theirs, and memory for more is short; "
-        f"try again in {seconds(AGAIN_AFTER_S)}.",
-        retry_after_s=AGAIN_AFTER_S,
+        "Other clients have not yet taken large answers of theirs, and memory for more is short",
     )
 
 
 def lost() -> Problem:
     """The answer where two workers died at it."""
-    return Problem(
-        HTTPStatus.SERVICE_UNAVAILABLE,
+    return later(
         "The work was lost",
-        "The process that worked on this experiment died twice; try again in a moment.",
-        retry_after_s=AGAIN_AFTER_S,
+        "The processes that worked on this experiment died, twice",
+        AFTER_A_LOSS_S,
     )
 
 
 def stopping() -> Problem:
     """The answer of a server that is about to end."""
-    return Problem(
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        "This server is stopping",
-        "It begins nothing new; try again in a moment, when another one has taken its place.",
-        retry_after_s=AGAIN_AFTER_S,
-    )
+    return later("This server is stopping", "It begins nothing new")
 
 
 def seconds(number: int) -> str:

@@ -91,6 +91,6 @@ def linker(here: str, asked: Asked) -> Callable[..., str]:
             )
             for part, keys in zip(asked, fields, strict=True)
         ]
-        return address(path_of(lens or here), write(*changed))
+        return address(path_of(lens or here), write(*changed))  # type: ignore[arg-type]
 
     return link

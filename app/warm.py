@@ -1,11 +1,16 @@
 """Imported by the process that all workers are copies of, which then has made once what each of
 them would: fonts, templates, claims."""
 
+import signal
+
 from app.answers import answers
 from app.forms import FORMS
 from app.knobs import Experiment
 from app.lenses import LENSES
 from app.links import Asked
+
+# A service manager's SIGTERM reaches the whole group; the server decides who ends when.
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 answers("highway", tuple(FORMS), Asked(Experiment()))
 for lens in LENSES:

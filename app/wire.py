@@ -1,8 +1,7 @@
 """uvicorn, made to bear clients that are slow, silent or too many, and to end well."""
 
 import asyncio
-import logging
-import socket
+from socket import SO_SNDBUF, SOL_SOCKET, socket
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -12,6 +11,7 @@ from app.settings import Settings
 
 REQUEST_WITHIN_S = 10.0  # from opening a connection, or the first byte, to the whole header
 TAKES_WITHIN_S = 30.0  # so long a client may read nothing of what is sent
+SENT_AHEAD = 2**17  # bytes on their way to one client: at 100 ms of delay a megabyte a second
 LARGEST_HEADER = 2**16
 # Whoever stops a server waits ten seconds as a rule.
 FINISH_WITHIN_S = 6.5
@@ -27,27 +27,27 @@ TOO_MANY = (
     b'"detail":"As many clients as this server takes are connected; try again in 5 seconds."}'
 )
 
-log = logging.getLogger("app.wire")
-
 
 def serve(app: object, chosen: Settings, compute: Compute) -> None:
     """Serve until SIGTERM or Ctrl-C."""
-    Server(
-        uvicorn.Config(
-            app,  # type: ignore[arg-type]
-            host=chosen.host,
-            port=chosen.port,
-            http=connection(chosen.connections),
-            timeout_graceful_shutdown=CLOSE_WITHIN_S,
-            server_header=False,
-            access_log=False,  # the door's is better
-            log_config=None,
-            proxy_headers=False,  # see ADDRESS_HEADER and PUBLIC_URL
-            h11_max_incomplete_event_size=LARGEST_HEADER,
-            ws="none",
-        ),
-        compute,
-    ).run()
+    config = uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        host=chosen.host,
+        port=chosen.port,
+        http=connection(chosen.connections),
+        timeout_graceful_shutdown=CLOSE_WITHIN_S,
+        server_header=False,
+        access_log=False,  # the door's is better
+        log_config=None,
+        proxy_headers=False,  # see ADDRESS_HEADER and PUBLIC_URL
+        h11_max_incomplete_event_size=LARGEST_HEADER,
+        ws="none",
+    )
+    try:
+        Server(config, compute).run()
+    finally:
+        # Whoever presses Ctrl-C twice is in a hurry, and the app has not ended its workers then.
+        compute.pool.kill()
 
 
 class Server(uvicorn.Server):
@@ -57,76 +57,108 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self.compute = compute
 
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
         """Called once a signal has come."""
         self.compute.close()
-        asyncio.get_running_loop().call_later(FINISH_WITHIN_S, self.compute.give_up)
+        asyncio.get_running_loop().call_later(FINISH_WITHIN_S, self.give_up)
         await super().shutdown(sockets)
+
+    def give_up(self) -> None:
+        """Tell who still waits for work, and leave those who do not take what they are sent."""
+        self.compute.give_up()
+        for one in list(self.server_state.connections):
+            if isinstance(one, H11Protocol) and one.flow.write_paused:
+                one.transport.abort()
 
 
 def connection(most: int) -> type[H11Protocol]:
     """HTTP/1.1 on one connection, of which there may be `most` at once."""
 
     class Connection(H11Protocol):
-        limit: asyncio.TimerHandle | None = None
+        asking: asyncio.TimerHandle | None = None  # until the header has to be whole
+        taking: asyncio.TimerHandle | None = None  # until something has to be read
+        quiet_since = 0.0
+        early = 0  # bytes that came while an answer was under way
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             if len(self.connections) >= most and not self.make_room():
                 transport.write(FULL % (len(TOO_MANY), TOO_MANY))
                 transport.close()
                 return
+            # Otherwise the system would take megabytes for each slow reader, and for long one would
+            # not see that it reads.
+            transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_SNDBUF, SENT_AHEAD)
             super().connection_made(transport)
-            self.set_limit(REQUEST_WITHIN_S)
+            self.await_request()
 
         def make_room(self) -> bool:
-            """Close a connection on which nothing is under way, the longest silent one first."""
+            """Hang up on one that is idle: on one that never asked, or else the longest silent."""
             idle = [one for one in self.connections if isinstance(one, Connection) and one.idle]
             if not idle:
                 return False
-            min(idle, key=lambda one: one.limit.when() if one.limit else 0.0).drop()
+            min(idle, key=lambda one: (one.cycle is not None, one.quiet_since)).drop()
             return True
 
         @property
         def idle(self) -> bool:
-            """Whether no answer is under way."""
-            return self.cycle is None or self.cycle.response_complete
+            """Whether no answer is under way, not even the end of one."""
+            answered = self.cycle is None or self.cycle.response_complete
+            return answered and self.transport.get_write_buffer_size() == 0
 
         def data_received(self, data: bytes) -> None:
             if self.transport is None:
                 return  # it was refused
+            self.quiet_since = self.loop.time()
+            under_way = self.cycle is not None and not self.cycle.response_complete
+            self.early = self.early + len(data) if under_way else 0
+            if self.early > LARGEST_HEADER:
+                self.drop()
+                return
             super().data_received(data)
-            if not self.idle:
-                self.clear_limit()
-            elif self.limit is None:
-                self.set_limit(REQUEST_WITHIN_S)
+            if self.cycle is not None and not self.cycle.response_complete:
+                stop(self.asking)
+                self.asking = None
+                # Otherwise one would not hear that the client hangs up.
+                self.flow.resume_reading()
+            elif self.asking is None:
+                self.await_request()
+
+        def await_request(self) -> None:
+            """From now on the header has to come."""
+            self.quiet_since = self.loop.time()
+            self.asking = self.loop.call_later(REQUEST_WITHIN_S, self.drop)
 
         def on_response_complete(self) -> None:
+            self.quiet_since = self.loop.time()
             super().on_response_complete()
-            if self.idle:
-                self.clear_limit()
+            if self.taking is None and self.transport.get_write_buffer_size():
+                self.await_reader()
+
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            if self.taking is None:
+                self.await_reader()
+
+        def await_reader(self) -> None:
+            """From now on something has to be read."""
+            self.taking = self.loop.call_later(TAKES_WITHIN_S, self.drop_unread)
+
+        def drop_unread(self) -> None:
+            self.taking = None
+            if self.transport.get_write_buffer_size():
+                self.drop()
+
+        def resume_writing(self) -> None:
+            super().resume_writing()
+            stop(self.taking)
+            self.taking = None
 
         def connection_lost(self, exc: Exception | None) -> None:
             if self.transport is None:
                 return
-            self.clear_limit()
+            stop(self.asking)
+            stop(self.taking)
             super().connection_lost(exc)
-
-        def pause_writing(self) -> None:
-            super().pause_writing()
-            self.set_limit(TAKES_WITHIN_S)
-
-        def resume_writing(self) -> None:
-            super().resume_writing()
-            self.clear_limit()
-
-        def set_limit(self, seconds: float) -> None:
-            self.clear_limit()
-            self.limit = self.loop.call_later(seconds, self.drop)
-
-        def clear_limit(self) -> None:
-            if self.limit is not None:
-                self.limit.cancel()
-                self.limit = None
 
         def drop(self) -> None:
             """Hang up at once; what is still to be sent nobody takes."""
@@ -134,3 +166,9 @@ def connection(most: int) -> type[H11Protocol]:
             self.transport.abort()
 
     return Connection
+
+
+def stop(timer: asyncio.TimerHandle | None) -> None:
+    """End a timer that runs."""
+    if timer is not None:
+        timer.cancel()

@@ -26,13 +26,18 @@ from typing import Any
 CONTEXT = multiprocessing.get_context("forkserver")
 TRIES = 2
 LETS_GO_WITHIN_S = 1.0  # a single NumPy call of the largest experiment takes 50 ms
-PACE_MEMORY = 0.9  # how much of what was learnt about speed outlives one job
+# What is learnt about speed: how much of it outlives one job, what it may be, from which jobs.
+MEMORY = 0.9
+LEAST_S, LEAST_S_GUESSED, LEAST_S_MOST = 0.001, 0.02, 2.0
+SLOWER, FASTER = 5.0, 0.3
+SHORT_S, LONG_S = 0.02, 0.2
 LESS_URGENT = 10  # the door goes first: its share of a core is small, and everyone waits for it
 
 HIRE_AGAIN_AFTER_S = 1.0
 
 log = logging.getLogger("app.workers")
 
+Kind = tuple[str, str]
 Call = tuple[Callable[..., Any], tuple[Any, ...]]
 
 
@@ -143,24 +148,28 @@ class Worker:
             return ("failed", error)
         return reply
 
-    def interrupt(self) -> None:
-        """Ask it to leave what it is at."""
-        if self.process.pid and self.process.is_alive():
-            os.kill(self.process.pid, signal.SIGUSR1)
+    @property
+    def gone(self) -> bool:
+        """Whether it died at rest: then, and only then, its pipe has something to tell."""
+        return self.pipe.poll()
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal. (`Process.kill` believes it dead once the fork server is.)"""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.process.pid or 0, number)
 
     def end(self) -> None:
         """Kill it; whoever waits for its pipe is told so."""
-        self.process.kill()
+        self.send(signal.SIGKILL)
         self.process.join()
-        self.process.close()
-        self.pipe.close()
 
 
 @dataclass(eq=False)
 class Job:
-    """One call on its way: what kind of work it is, how long it should take, who waits for it."""
+    """One call on its way: what kind of work it is (of what, in which form), how much longer than
+    the least of its kind it should take, who waits for it."""
 
-    kind: str
+    kind: Kind
     call: Call
     expected_s: float
     answer: asyncio.Future[Any]
@@ -200,10 +209,11 @@ class Pool:
         self.time_limit_s = time_limit_s
         self.most_waiting, self.most_wait_s = most_waiting, most_wait_s
         self.ended, self.replaced = ended, replaced
-        self.queue: asyncio.Queue[Job] = asyncio.Queue()
         self.jobs: dict[Job, None] = {}  # all that wait or run, in their order
+        self.news = asyncio.Event()  # there is another one
         self.workers: dict[int, Worker] = {}  # by their place
-        self.pace: dict[str, float] = {}  # seconds a job of a kind took, per second expected
+        self.least_s: dict[Kind, float] = {}  # what the smallest jobs of a kind take
+        self.pace: dict[str, float] = {}  # seconds it takes beyond that, per second expected
         self.threads = ThreadPoolExecutor(number + 1, "worker")
         self.places: list[asyncio.Task[None]] = []
         self.busy = 0  # workers at work
@@ -227,11 +237,20 @@ class Pool:
         """End the workers. Whoever still waited for them has been told by now or has gone."""
         for place in self.places:
             place.cancel()
-        for worker in self.workers.values():
-            worker.process.kill()
+        self.kill()
         self.threads.shutdown(wait=True, cancel_futures=True)
 
-    def submit(self, kind: str, call: Call, expected_s: float) -> Job:
+    def kill(self) -> None:
+        """End the workers at once."""
+        for worker in self.workers.values():
+            worker.send(signal.SIGKILL)
+
+    @property
+    def there(self) -> bool:
+        """Whether anybody can work."""
+        return any(not place.done() for place in self.places) and bool(self.workers)
+
+    def submit(self, kind: Kind, call: Call, expected_s: float) -> Job:
         """Put a call into the queue.
 
         Raises:
@@ -240,9 +259,15 @@ class Pool:
         self.require_room()
         job = Job(kind, call, expected_s, asyncio.get_running_loop().create_future())
         self.jobs[job] = None
-        job.answer.add_done_callback(lambda _: self.jobs.pop(job, None))
-        self.queue.put_nowait(job)
+        job.answer.add_done_callback(lambda _: self.leave(job))
+        self.news.set()
         return job
+
+    def leave(self, job: Job) -> None:
+        """Forget a job that has an answer, or that nobody waits for."""
+        del self.jobs[job]
+        if job.began is None:
+            self.ended("stopped")
 
     def require_room(self) -> None:
         """Refuse what cannot be begun soon.
@@ -261,9 +286,10 @@ class Pool:
         """The jobs that no worker has begun."""
         return [job for job in self.jobs if job.began is None]
 
-    def seconds(self, kind: str, expected_s: float) -> float:
+    def seconds(self, kind: Kind, expected_s: float) -> float:
         """How long a job is going to take, from what was expected and how that went lately."""
-        return expected_s * self.pace.get(kind, 1.0)
+        least_s = self.least_s.get(kind, LEAST_S_GUESSED)
+        return least_s + expected_s * self.pace.get(kind[0], 1.0)
 
     def wait_s(self) -> float:
         """How long, as far as one can tell, until all that is here now is done."""
@@ -291,23 +317,33 @@ class Pool:
         """Another worker at a place, where the one that was there died or hung."""
         log.warning("a worker %s and is replaced", reason)
         self.replaced(reason)
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self.threads, self.workers[place].end)
+        before = self.workers.pop(place)
+        await asyncio.get_running_loop().run_in_executor(self.threads, before.end)
         await self.hire(place)
+
+    async def next(self) -> Job:
+        """The job that has waited longest."""
+        while True:
+            if job := next((one for one in self.jobs if one.began is None), None):
+                return job
+            self.news.clear()
+            await self.news.wait()
 
     async def serve(self, place: int) -> None:
         """One place at work: job after job, whatever happens to its workers."""
         while True:
-            job = await self.queue.get()
-            if job.answer.done():
-                self.ended("stopped")
-                continue
-            if not self.workers[place].process.is_alive():
-                await self.replace(place, "died")
+            job = await self.next()
             job.began = monotonic()
             self.busy += 1
-            outcome = await self.attend(place, job)
-            self.busy -= 1
+            outcome = "lost"
+            try:
+                outcome = await self.attend(place, job)
+            except Exception:
+                log.exception("a job was lost")
+                if not job.answer.done():
+                    job.answer.set_exception(Lost())
+            finally:
+                self.busy -= 1
             self.ended(outcome)
             if outcome == "done":
                 self.learn(job, monotonic() - job.began)
@@ -315,6 +351,11 @@ class Pool:
     async def attend(self, place: int, job: Job) -> str:
         """See one job through to an answer; how it ended."""
         for _ in range(TRIES):
+            if place not in self.workers:
+                await self.hire(place)
+            elif self.workers[place].gone:
+                await self.replace(place, "died")
+            job.began = monotonic()
             reply = await self.reply(place, job)
             if job.answer.done():
                 return "stopped"
@@ -337,25 +378,29 @@ class Pool:
         hung, and another one has its place."""
         worker = self.workers[place]
         reply = asyncio.get_running_loop().run_in_executor(self.threads, worker.call, job.call)
+        await asyncio.wait(
+            (reply, job.answer), timeout=self.time_limit_s, return_when=asyncio.FIRST_COMPLETED
+        )
+        if not reply.done():
+            worker.send(signal.SIGUSR1)
+            await asyncio.wait((reply,), timeout=LETS_GO_WITHIN_S)
+        reason = "died" if reply.done() else "hung"
+        if reason == "hung":
+            await self.replace(place, reason)
         try:
-            await asyncio.wait(
-                (reply, job.answer),
-                timeout=self.time_limit_s,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            if not reply.done():
-                worker.interrupt()
-                await asyncio.wait((reply,), timeout=LETS_GO_WITHIN_S)
-            if not reply.done():
-                await self.replace(place, "hung")
             return await reply
         except (EOFError, OSError):
-            if self.workers[place] is worker:
-                await self.replace(place, "died")
+            if reason == "died":
+                await self.replace(place, reason)
             return None
 
     def learn(self, job: Job, took_s: float) -> None:
-        """Remember how long a kind of work takes, beside what was expected."""
-        ratio = took_s / job.expected_s
-        before = self.pace.get(job.kind, 1.0)
-        self.pace[job.kind] = PACE_MEMORY * before + (1 - PACE_MEMORY) * ratio
+        """Remember how long work takes: small jobs tell the least, large ones the pace."""
+        of_what, least_s = job.kind[0], self.least_s.get(job.kind, LEAST_S_GUESSED)
+        if job.expected_s < SHORT_S:
+            found = min(max(took_s, LEAST_S), LEAST_S_MOST)
+            self.least_s[job.kind] = MEMORY * least_s + (1 - MEMORY) * found
+        elif job.expected_s > LONG_S:
+            found = min(max((took_s - least_s) / job.expected_s, FASTER), SLOWER)
+            before = self.pace.get(of_what, 1.0)
+            self.pace[of_what] = MEMORY * before + (1 - MEMORY) * found

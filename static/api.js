@@ -1,5 +1,7 @@
 // One question at a time, and always the newest: while one is under way, only the latest waits. One
-// that a busy server sends away is asked again when it said, unless there is a newer one by then.
+// that a busy server sends away is asked again when it said, a few times, unless there is a newer one.
+
+const ROUNDS = 8;
 
 export class Newest {
   constructor({ answered, refused, working }) {
@@ -9,16 +11,21 @@ export class Newest {
     this.again = null;
   }
 
-  ask(address, context = {}) {
-    clearTimeout(this.again);
+  ask(address, context = {}, round = 1) {
+    this.forget();
     if (this.stopped) return;
-    this.waiting = { address, context };
+    this.waiting = { address, context, round };
     if (!this.busy) this.#goOn();
+  }
+
+  // What was sent away is not asked again.
+  forget() {
+    clearTimeout(this.again);
   }
 
   stop() {
     this.stopped = true;
-    clearTimeout(this.again);
+    this.forget();
     this.waiting = null;
   }
 
@@ -26,15 +33,17 @@ export class Newest {
     this.busy = true;
     const slow = setTimeout(() => this.working(true), 200);
     while (this.waiting) {
-      const { address, context } = this.waiting;
+      const { address, context, round } = this.waiting;
       this.waiting = null;
       const { ok, answer, after } = await this.#question(address);
       // An answer that a newer question has overtaken is still news while one drags; a refusal isn't.
       if (ok) this.answered(answer, context);
       else if (!this.waiting) {
-        this.refused(answer, context);
+        const again = after > 0 && round < ROUNDS;
+        this.refused({ ...answer, again }, context);
         // Not all at the same moment: there are others who were sent away.
-        if (after) this.again = setTimeout(() => this.ask(address, context), (after + Math.random()) * 1000);
+        const wait = (after + Math.random()) * 1000;
+        if (again) this.again = setTimeout(() => this.ask(address, context, round + 1), wait);
       }
     }
     clearTimeout(slow);
@@ -48,8 +57,7 @@ export class Newest {
       const response = await fetch(address, { cache: "no-cache" });
       const answer = await response.json();
       if (response.ok) return { ok: true, answer };
-      const after = Number(response.headers.get("Retry-After"));
-      return { ok: false, after, answer: { ...answer, again: after > 0 } };
+      return { ok: false, answer, after: Number(response.headers.get("Retry-After")) };
     } catch {
       return { ok: false, answer: { offline: true, title: "No connection", detail: "The server did not answer; what you see is the last answer." } };
     }

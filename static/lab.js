@@ -98,7 +98,7 @@ export function open(form, left) {
   const plot = () => newest.ask(`${form.dataset.plot}?${query}`, { of: journey, remembered: true });
 
   let asked = [];
-  const again = () => ask(...asked);
+  const again = () => { if (asked.length) ask(...asked); };
   function ask(wanted, how = {}) {
     asked = [wanted, how];
     const { picture = !figure.touched(), ...context } = how;
@@ -116,6 +116,7 @@ export function open(form, left) {
     moving = false;
     // To another place on the page there is nothing to ask.
     if (to === query && remembered && !newest.busy) {
+      newest.forget();
       trouble(null);
       return;
     }
@@ -177,6 +178,7 @@ export function open(form, left) {
     else sliders(form).filter((slider) => slider.dataset.for === target.id).forEach(follow);
     const wrong = target.type === "range" ? "" : wrongWith(target);
     if (wrong) {
+      newest.forget();
       const still = target.name in shown ? ` The figure still shows ${shown[target.name]}.` : "";
       trouble({ detail: wrong + still });
       return;

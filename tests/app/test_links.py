@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from app import api, links
 from app.errors import Problem
 from app.keys import FIELDS, allowed, bounds, default, kind
 from app.knobs import Experiment
@@ -421,3 +422,23 @@ def test_a_wrong_number_of_the_second_experiment_is_clamped_like_the_first_ones(
         "vs_chrono": "2",
     }
     assert problem.nearest == "v=1&vs_b_f=20"
+
+
+def test_more_keys_than_could_be_told_of_are_refused_at_once(client: TestClient) -> None:
+    for query in ("&".join(f"{n}=" for n in range(2500)), "T=1&" * 1000):
+        answer = client.get(f"/api/highway?{query}")
+        assert answer.status_code == 422
+        assert "keys; there are" in answer.json()["detail"] and len(answer.content) < 1000
+
+
+def test_long_queries_and_ones_own_words_are_not_known_by_heart(client: TestClient) -> None:
+    links.known_by_heart.cache_clear()
+    api.known_by_heart.cache_clear()
+    query = "signal=series&series=" + ",".join(str(n) for n in range(500))
+    assert client.get(f"/api/code/highway_torch.py?{query}").status_code == 200
+    assert client.get("/api/code/highway_torch.py?T=9").status_code == 200
+    assert api.known_by_heart.cache_info().currsize == 1
+    asked = read(query.encode(), with_view=False)
+    links.known_by_heart.cache_clear()
+    assert links.write(*asked).endswith(",499")
+    assert links.known_by_heart.cache_info().currsize == 0

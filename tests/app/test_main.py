@@ -1,10 +1,7 @@
 """The running service: it starts ready, tells how it is, takes any request, and ends cleanly."""
 
 import asyncio
-import contextlib
-import json
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -90,6 +87,27 @@ def test_a_real_server_answers_as_the_app_does(server: str, client: TestClient) 
         assert "server" not in far.headers
 
 
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("http://elsewhere/healthz", 200),
+        ("HTTPS://elsewhere:1/healthz?x", 200),
+        ("http://elsewhere", 200),
+        ("*", 404),
+        ("healthz", 404),
+        ("x:80", 404),
+    ],
+)
+def test_any_way_to_write_an_address_is_answered(server: str, target: str, status: int) -> None:
+    with connected(server) as one:
+        one.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        answer = b""
+        while part := one.recv(2**16):
+            answer += part
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    assert b"x-content-type-options: nosniff" in answer
+
+
 @pytest.mark.parametrize("length", [16_100, 40_000, 60_000])
 def test_an_address_that_is_too_long_is_refused_by_a_real_server(server: str, length: int) -> None:
     """Up to 64 kB: what is longer the parser refuses before the app (400)."""
@@ -115,13 +133,40 @@ def test_a_server_ends_well_within_seconds_of_being_asked_to(tmp_path: Path) -> 
     assert "Traceback" not in text and "ERROR" not in text, text
 
 
-def test_a_server_asked_to_end_while_it_starts_ends_well(tmp_path: Path) -> None:
-    environment = os.environ | {"PORT": "0", "WORKERS": "1"}
-    for seconds in (0.2, 1.0):
-        process = subprocess.Popen([sys.executable, "-m", "app"], env=environment, cwd=TOP)
-        time.sleep(seconds)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(30) in (0, -signal.SIGTERM)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("at", ["", "Waiting for application startup"])
+def test_a_server_asked_to_end_while_it_starts_ends_well(
+    tmp_path: Path, number: signal.Signals, at: str
+) -> None:
+    log = tmp_path / "log.txt"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "app"],
+            env=os.environ | {"PORT": "0", "WORKERS": "1"},
+            cwd=TOP,
+            stderr=out,
+        )
+    time.sleep(0.3)
+    while at not in log.read_text():
+        time.sleep(0.01)
+    process.send_signal(number)
+    assert process.wait(30) == 0
+    assert "Traceback" not in log.read_text()
+
+
+def test_who_presses_ctrl_c_twice_need_not_wait(tmp_path: Path) -> None:
+    with running_server(tmp_path / "log.txt") as (address, process), connected(address) as busy:
+        busy.sendall(b"GET /api/highway?T=20000&H=100 HTTP/1.1\r\nHost: x\r\n\r\n")
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(5) == 0
+
+
+def connected(server: str) -> socket.socket:
+    place = urlsplit(server)
+    return socket.create_connection((place.hostname, place.port), timeout=20)
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="Linux tells it there")
@@ -136,47 +181,3 @@ def test_a_server_that_is_killed_leaves_no_process_behind(tmp_path: Path) -> Non
         while any(map(found, below)) and time.monotonic() < until:
             time.sleep(0.1)
         assert not [pid for pid in below if found(pid)]
-
-
-# Connections -------------------------------------------------------------------------------------
-
-
-def connected(server: str) -> socket.socket:
-    place = urlsplit(server)
-    return socket.create_connection((place.hostname, place.port), timeout=20)
-
-
-def test_a_connection_that_never_asks_is_closed(server: str) -> None:
-    with connected(server) as silent, connected(server) as half:
-        half.sendall(b"GET /healthz HTTP/1.1\r\nHost: x")
-        for one in (silent, half):
-            with contextlib.suppress(ConnectionResetError):
-                assert one.recv(1000) == b""
-
-
-def test_as_many_connections_as_are_allowed_and_the_silent_ones_go_first(tmp_path: Path) -> None:
-    with running_server(tmp_path / "log.txt", CONNECTIONS="8", WORKERS="1") as (address, _):
-        silent = [connected(address) for _ in range(20)]
-        with httpx2.Client(base_url=address, trust_env=False) as remote:
-            assert remote.get("/healthz").status_code == 200
-        for one in silent:
-            one.close()
-
-
-def test_when_all_connections_are_at_work_the_next_is_told_when_to_come_back(
-    tmp_path: Path,
-) -> None:
-    with running_server(tmp_path / "log.txt", CONNECTIONS="2", WORKERS="1") as (address, _):
-        busy = [connected(address) for _ in range(2)]
-        for seed, one in enumerate(busy):
-            path = f"/api/highway?T=20000&H=64&seed={seed}"
-            one.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-        time.sleep(0.3)
-        with connected(address) as third:
-            answer = third.recv(4096)
-        assert answer.startswith(b"HTTP/1.1 503") and b"Retry-After: 5\r\n" in answer
-        head, body = answer.split(b"\r\n\r\n")
-        assert json.loads(body)["status"] == 503
-        assert int(re.search(rb"Content-Length: (\d+)", head)[1]) == len(body)  # type: ignore[index]
-        for one in busy:
-            one.close()

@@ -68,7 +68,7 @@ PAIRED_OFF = list(zip(SAMPLES.values(), cycle(OWN.values()), strict=False))
 def test_every_form_can_be_told(query: str, own: str) -> None:
     """JSON without nan, NPZ without objects, a table, words, both layouts, pictures."""
     asked = read(with_own(query, own).encode(), with_view=True)
-    forms = ("json", "csv", "npz", "plot", "words", "preview", "wide", "narrow")
+    forms = ("json", "csv", "npz", "plot", "preview", "wide", "narrow")
     told = bodies("compare", forms, asked)
     assert all(told.values())
     for view in (View(unit=1, step=1, order="survival", lag="log", floor="-300"), View()):
@@ -386,9 +386,9 @@ def test_a_second_experiment_that_costs_too_much_is_refused(client: TestClient) 
 )
 def test_far_beyond_float64_there_are_still_numbers_and_words(query: str) -> None:
     asked = read(query.encode(), with_view=True)
-    told = bodies("compare", ("json", "words", "plot"), asked)
+    told = bodies("compare", ("json", "plot"), asked)
     assert orjson.loads(told["json"])["b"]["highway_share"][-1] == 1.0
-    words = orjson.loads(told["words"])["parts"]
+    words = orjson.loads(told["plot"])["parts"]
     for part in words.values():
         assert not re.search(r"\b(\d*e[+-]\d+|inf|nan|None)\b", part)
 

@@ -41,7 +41,7 @@ def found(query: str = "", **knobs: object) -> learn.Derivation:
 def test_every_form_of_the_answer_is_there_for_every_experiment(query: str) -> None:
     told = bodies("learn", tuple(FORMS), read(query.encode(), with_view=True))
     assert all(told[form] for form in FORMS)
-    headline = orjson.loads(told["words"])["headline"]
+    headline = orjson.loads(told["plot"])["headline"]
     assert "typical" in headline
     assert not any(sign in headline for sign in ("e+", "e-", "nan", "inf ", "100%"))
 

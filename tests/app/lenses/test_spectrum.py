@@ -273,4 +273,4 @@ def test_the_titles_fit_over_their_panels(cell: str) -> None:
 def test_weights_whose_product_with_a_slope_is_no_float64_any_more_are_told_of() -> None:
     query = "T=13&H=3&rnn_gain=5e-324&rnn_init=identity&act=logistic"
     asked = read(query.encode(), with_view=True)
-    assert "can keep more than" in bodies("spectrum", tuple(FORMS), asked)["words"].decode()
+    assert "can keep more than" in bodies("spectrum", tuple(FORMS), asked)["plot"].decode()
