@@ -80,7 +80,7 @@ def understood(query: bytes, lens: str, with_view: bool, budget: Budget) -> Aske
     return asked
 
 
-known_by_heart = lru_cache(2048)(understood)
+known_by_heart = lru_cache(512)(understood)
 
 
 def lens_endpoint(lens: str, form: str, *, with_view: bool) -> Endpoint:

@@ -19,7 +19,7 @@ from app.watch import Watch
 
 LONGEST_ADDRESS = 16_000
 MOST_OF_HEADERS = 32_000  # beside the address
-SENT_AT_ONCE = 2**16  # as much of an answer waits with the connection until it is read
+SENT_AT_ONCE = 2**17  # as much of an answer waits with the connection until it is read
 CLIENT_LEFT = 499  # nginx's number for it; nobody is there to read it
 
 # The hash is that of the empty style sheet that Plotly adds to the page and fills by script.

@@ -99,7 +99,7 @@ def canonical(experiment: Experiment, *others: Focus | View) -> str:
     return "&".join([f"v={LINK_VERSION}", *parts]) if parts else ""
 
 
-known_by_heart = lru_cache(2048)(canonical)
+known_by_heart = lru_cache(256)(canonical)
 
 
 def plain(value: Any) -> str:

@@ -8,6 +8,7 @@ between two steps of its loop; a worker that does not let itself be interrupted 
 
 import asyncio
 import contextlib
+import fcntl
 import logging
 import multiprocessing
 import os
@@ -25,6 +26,7 @@ from typing import Any
 
 CONTEXT = multiprocessing.get_context("forkserver")
 TRIES = 2
+PIPE_BYTES = 2**20  # what Linux lets anybody have
 LETS_GO_WITHIN_S = 1.0  # a single NumPy call of the largest experiment takes 50 ms
 # What is learnt about speed: how much of it outlives one job, what it may be, from which jobs.
 MEMORY = 0.9
@@ -64,8 +66,9 @@ class Interrupted(BaseException):
 # In the worker -----------------------------------------------------------------------------------
 
 
-def work(pipe: Connection, memory_bytes: int) -> None:
-    """The life of a worker: calls come through the pipe, answers go back, until it is closed."""
+def work(calls: Connection, replies: Connection, memory_bytes: int) -> None:
+    """The life of a worker: calls come through one pipe, replies go through another, until the
+    server is gone."""
     busy = False
 
     def interrupt(signum: int, frame: FrameType | None) -> None:
@@ -79,7 +82,7 @@ def work(pipe: Connection, memory_bytes: int) -> None:
     step_back(memory_bytes)
     while True:
         try:
-            function, arguments = pipe.recv()
+            function, arguments = calls.recv()
         except EOFError:
             return
         try:
@@ -97,7 +100,7 @@ def work(pipe: Connection, memory_bytes: int) -> None:
             busy = False
             reply = ("stopped", None)
         try:
-            pipe.send_bytes(pickled(reply))
+            replies.send_bytes(pickled(reply))
         except OSError:
             return  # the server is gone
 
@@ -122,17 +125,29 @@ def step_back(memory_bytes: int) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (most, most))
 
 
+def widen(pipe: Connection) -> None:
+    """Let a large reply go into a pipe in one or two pieces, not in thirty: each one waits for the
+    server to take the one before."""
+    with contextlib.suppress(AttributeError, OSError):  # Linux alone can
+        fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+
+
 # In the server -----------------------------------------------------------------------------------
 
 
 class Worker:
-    """One process and the pipe to it."""
+    """One process, a pipe to it and one from it."""
 
     def __init__(self, memory_bytes: int) -> None:
-        self.pipe, theirs = CONTEXT.Pipe()
-        self.process = CONTEXT.Process(target=work, args=(theirs, memory_bytes), daemon=True)
+        calls, self.calls = CONTEXT.Pipe(duplex=False)
+        self.replies, replies = CONTEXT.Pipe(duplex=False)
+        widen(replies)
+        self.process = CONTEXT.Process(
+            target=work, args=(calls, replies, memory_bytes), daemon=True
+        )
         self.process.start()
-        theirs.close()
+        calls.close()
+        replies.close()
 
     def call(self, call: Call) -> tuple[str, Any]:
         """Have one call done; waits for it.
@@ -140,8 +155,8 @@ class Worker:
         Raises:
             EOFError, OSError: the worker died.
         """
-        self.pipe.send(call)
-        told = self.pipe.recv_bytes()
+        self.calls.send(call)
+        told = self.replies.recv_bytes()
         try:
             reply: tuple[str, Any] = pickle.loads(told)
         except Exception as error:  # an exception that cannot be made again from what it held
@@ -151,7 +166,7 @@ class Worker:
     @property
     def gone(self) -> bool:
         """Whether it died at rest: then, and only then, its pipe has something to tell."""
-        return self.pipe.poll()
+        return self.replies.poll()
 
     def send(self, number: signal.Signals) -> None:
         """Send it a signal. (`Process.kill` believes it dead once the fork server is.)"""
