@@ -15,9 +15,9 @@ from app.answers import Answers, Body, Timing, answers, compressed
 from app.budget import MEGABYTE, Budget, seconds
 from app.forms import NAMING_THE_SERVER, TEXT_FORMS
 from app.links import Asked, write
+from app.pool import Full, Job, Lost, Pool, TookTooLong
 from app.settings import Settings
 from app.watch import Watch
-from app.workers import Full, Job, Lost, Pool, TookTooLong
 from lstm_engine.errors import LeftFloat64
 
 LARGE = MEGABYTE  # from here on it matters who holds an answer
@@ -155,7 +155,7 @@ class Compute:
         first, second = asked.experiment, asked.focus.second(asked.experiment)
         expected_s = seconds(first) + (seconds(second) if place.lens == "compare" else 0.0)
         kind = (place.lens, place.form)
-        await self.allowance.charge(caller.address, self.pool.seconds(kind, expected_s))
+        await self.allowance.charge(caller.address, self.pool.pace.seconds(kind, expected_s))
         # Somebody else may have begun it meanwhile.
         if job := self.flight(place):
             return job

@@ -132,7 +132,9 @@ def test_knobs_import_pydantic_and_the_list_of_cells_alone() -> None:
     assert ours("app.knobs") <= {"app.grammar", "lstm_engine.cells"}
 
 
-@pytest.mark.parametrize("name", ["app.errors", "app.grammar", "app.machine", "app.workers"])
+@pytest.mark.parametrize(
+    "name", ["app.errors", "app.grammar", "app.machine", "app.pace", "app.worker"]
+)
 def test_what_knows_nothing_of_experiments_imports_nothing(name: str) -> None:
     assert outside(name) == set()
     assert ours(name) == set()
@@ -145,7 +147,7 @@ def test_settings_know_what_is_usual_and_how_numbers_are_written() -> None:
 
 @pytest.mark.parametrize("name", within("app.lenses"))
 def test_lenses_know_neither_workers_nor_the_web(name: str) -> None:
-    later = {"app.answers", "app.compute", "app.workers", "app.main", "app.settings"}
+    later = {"app.answers", "app.compute", "app.pool", "app.worker", "app.main", "app.settings"}
     assert not reachable(name) & later
     assert not {"fastapi", "starlette", "uvicorn", "jinja2"} & outside(name)
 

@@ -18,9 +18,9 @@ from app.compute import Caller, Compute, Finished
 from app.errors import Problem
 from app.knobs import Experiment
 from app.links import Asked
+from app.pool import Job
 from app.settings import Settings
 from app.view import View
-from app.workers import Job
 from tests.app import work
 
 SMALL = Experiment(T=5, H=2, D=1)

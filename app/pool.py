@@ -1,46 +1,28 @@
-"""Worker processes, and the jobs that wait for them.
+"""The workers at their places, and the jobs that wait for them.
 
-A step loop in NumPy holds the interpreter's lock, so threads would not help. Each worker has a pipe
-of its own: whatever becomes of one, no other is disturbed. One that died is replaced and its job
-done again, once. A job that nobody waits for any more, or that takes too long, is interrupted
-between two steps of its loop; a worker that does not let itself be interrupted is killed.
+Whatever becomes of one worker, no other is disturbed. One that died is replaced and its job done
+again, once. A job that nobody waits for any more, or that takes too long, is interrupted; a worker
+that does not let itself be interrupted is killed.
 """
 
 import asyncio
-import contextlib
-import fcntl
 import logging
-import multiprocessing
 import os
-import pickle
-import resource
 import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
 from time import monotonic
-from traceback import format_exc
-from types import FrameType
 from typing import Any
 
-CONTEXT = multiprocessing.get_context("forkserver")
-TRIES = 2
-PIPE_BYTES = 2**20  # what Linux lets anybody have
-LETS_GO_WITHIN_S = 1.0  # a single NumPy call of the largest experiment takes 50 ms
-# What is learnt about speed: how much of it outlives one job, what it may be, from which jobs.
-MEMORY = 0.9
-LEAST_S, LEAST_S_GUESSED, LEAST_S_MOST = 0.001, 0.02, 2.0
-SLOWER, FASTER = 5.0, 0.3
-SHORT_S, LONG_S = 0.02, 0.2
-LESS_URGENT = 10  # the door goes first: its share of a core is small, and everyone waits for it
+from app.pace import Kind, Pace
+from app.worker import CONTEXT, Call, Worker
 
+TRIES = 2
+LETS_GO_WITHIN_S = 1.0  # a single NumPy call of the largest experiment takes 50 ms
 HIRE_AGAIN_AFTER_S = 1.0
 
-log = logging.getLogger("app.workers")
-
-Kind = tuple[str, str]
-Call = tuple[Callable[..., Any], tuple[Any, ...]]
+log = logging.getLogger("app.pool")
 
 
 class Lost(Exception):
@@ -57,126 +39,6 @@ class Full(Exception):
     def __init__(self, wait_s: float) -> None:
         super().__init__(wait_s)
         self.wait_s = wait_s
-
-
-class Interrupted(BaseException):
-    """Within a worker: this job is not wanted any more. No `except Exception` may swallow it."""
-
-
-# In the worker -----------------------------------------------------------------------------------
-
-
-def work(calls: Connection, replies: Connection, memory_bytes: int) -> None:
-    """The life of a worker: calls come through one pipe, replies go through another, until the
-    server is gone."""
-    busy = False
-
-    def interrupt(signum: int, frame: FrameType | None) -> None:
-        if busy:
-            raise Interrupted
-
-    signal.signal(signal.SIGUSR1, interrupt)
-    # Ctrl-C and a service manager's SIGTERM reach the whole group; the server decides.
-    for ours in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ours, signal.SIG_IGN)
-    step_back(memory_bytes)
-    while True:
-        try:
-            function, arguments = calls.recv()
-        except EOFError:
-            return
-        try:
-            try:
-                busy = True
-                reply = ("done", function(*arguments))
-            except MemoryError:
-                return  # what is left of the heap is nothing to go on with
-            except Exception as error:
-                error.add_note(format_exc())
-                reply = ("failed", error)
-            finally:
-                busy = False
-        except Interrupted:
-            busy = False
-            reply = ("stopped", None)
-        try:
-            replies.send_bytes(pickled(reply))
-        except OSError:
-            return  # the server is gone
-
-
-def pickled(reply: tuple[str, Any]) -> bytes:
-    """A reply on its way; one that cannot travel is told of."""
-    try:
-        return pickle.dumps(reply)
-    except Exception as error:
-        return pickle.dumps(("failed", TypeError(f"the reply cannot be sent: {error}")))
-
-
-def step_back(memory_bytes: int) -> None:
-    """Let the door go first, be the first to go where memory ends, and take so much at most."""
-    os.nice(LESS_URGENT)
-    with contextlib.suppress(OSError):  # Linux alone has these
-        with open("/proc/self/oom_score_adj", "w") as score:
-            score.write("500")
-        with open("/proc/self/status") as status:
-            taken_kb = next(int(line.split()[1]) for line in status if line.startswith("VmData"))
-        most = taken_kb * 1024 + memory_bytes
-        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
-
-
-def widen(pipe: Connection) -> None:
-    """Let a large reply go into a pipe in one or two pieces, not in thirty: each one waits for the
-    server to take the one before."""
-    with contextlib.suppress(AttributeError, OSError):  # Linux alone can
-        fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-
-
-# In the server -----------------------------------------------------------------------------------
-
-
-class Worker:
-    """One process, a pipe to it and one from it."""
-
-    def __init__(self, memory_bytes: int) -> None:
-        calls, self.calls = CONTEXT.Pipe(duplex=False)
-        self.replies, replies = CONTEXT.Pipe(duplex=False)
-        widen(replies)
-        self.process = CONTEXT.Process(
-            target=work, args=(calls, replies, memory_bytes), daemon=True
-        )
-        self.process.start()
-        calls.close()
-        replies.close()
-
-    def call(self, call: Call) -> tuple[str, Any]:
-        """Have one call done; waits for it.
-
-        Raises:
-            EOFError, OSError: the worker died.
-        """
-        self.calls.send(call)
-        told = self.replies.recv_bytes()
-        try:
-            reply: tuple[str, Any] = pickle.loads(told)
-        except Exception as error:  # an exception that cannot be made again from what it held
-            return ("failed", error)
-        return reply
-
-    @property
-    def gone(self) -> bool:
-        """Whether it died at rest: then, and only then, its pipe has something to tell."""
-        return self.replies.poll()
-
-    def send(self, number: signal.Signals) -> None:
-        """Send it a signal. (`Process.kill` believes it dead once the fork server is.)"""
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.process.pid or 0, number)
-
-    def end(self) -> None:
-        """Kill it; whoever waits for its pipe is told so."""
-        self.send(signal.SIGKILL)
-        self.process.join()
 
 
 @dataclass(eq=False)
@@ -227,8 +89,7 @@ class Pool:
         self.jobs: dict[Job, None] = {}  # all that wait or run, in their order
         self.news = asyncio.Event()  # there is another one
         self.workers: dict[int, Worker] = {}  # by their place
-        self.least_s: dict[Kind, float] = {}  # what the smallest jobs of a kind take
-        self.pace: dict[str, float] = {}  # seconds it takes beyond that, per second expected
+        self.pace = Pace()
         self.threads = ThreadPoolExecutor(number + 1, "worker")
         self.places: list[asyncio.Task[None]] = []
         self.busy = 0  # workers at work
@@ -301,17 +162,12 @@ class Pool:
         """The jobs that no worker has begun."""
         return [job for job in self.jobs if job.began is None]
 
-    def seconds(self, kind: Kind, expected_s: float) -> float:
-        """How long a job is going to take, from what was expected and how that went lately."""
-        least_s = self.least_s.get(kind, LEAST_S_GUESSED)
-        return least_s + expected_s * self.pace.get(kind[0], 1.0)
-
     def wait_s(self) -> float:
         """How long, as far as one can tell, until all that is here now is done."""
         now = monotonic()
         left = 0.0
         for job in self.jobs:
-            of_it = self.seconds(job.kind, job.expected_s)
+            of_it = self.pace.seconds(job.kind, job.expected_s)
             left += of_it if job.began is None else max(0.0, of_it - (now - job.began))
         return left / self.number
 
@@ -361,7 +217,7 @@ class Pool:
                 self.busy -= 1
             self.ended(outcome)
             if outcome == "done":
-                self.learn(job, monotonic() - job.began)
+                self.pace.learn(job.kind, job.expected_s, monotonic() - job.began)
 
     async def attend(self, place: int, job: Job) -> str:
         """See one job through to an answer; how it ended."""
@@ -408,14 +264,3 @@ class Pool:
             if reason == "died":
                 await self.replace(place, reason)
             return None
-
-    def learn(self, job: Job, took_s: float) -> None:
-        """Remember how long work takes: small jobs tell the least, large ones the pace."""
-        of_what, least_s = job.kind[0], self.least_s.get(job.kind, LEAST_S_GUESSED)
-        if job.expected_s < SHORT_S:
-            found = min(max(took_s, LEAST_S), LEAST_S_MOST)
-            self.least_s[job.kind] = MEMORY * least_s + (1 - MEMORY) * found
-        elif job.expected_s > LONG_S:
-            found = min(max((took_s - least_s) / job.expected_s, FASTER), SLOWER)
-            before = self.pace.get(of_what, 1.0)
-            self.pace[of_what] = MEMORY * before + (1 - MEMORY) * found

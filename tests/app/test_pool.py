@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from app import workers
-from app.workers import Call, Full, Job, Lost, Pool, TookTooLong
+from app.pace import Pace
+from app.pool import Full, Job, Lost, Pool, TookTooLong
+from app.worker import Call, Worker
 from tests.app import work
 
 BRIEF_S = 0.3
@@ -205,17 +206,17 @@ def test_a_place_outlives_any_fault(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_worker_that_cannot_be_started_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.workers.HIRE_AGAIN_AFTER_S", 0.05)
-    hire = workers.Worker
+    monkeypatch.setattr("app.pool.HIRE_AGAIN_AFTER_S", 0.05)
+    hire = Worker
 
     def fail(*_: object) -> None:
-        monkeypatch.setattr("app.workers.Worker", hire)
+        monkeypatch.setattr("app.pool.Worker", hire)
         raise OSError(24, "Too many open files")
 
     async def act(pool: Counted) -> None:
         os.kill(pool.pids[0], signal.SIGKILL)
         await until(lambda: pool.workers[0].gone)
-        monkeypatch.setattr("app.workers.Worker", fail)
+        monkeypatch.setattr("app.pool.Worker", fail)
         assert await pool.run(work.pid) in pool.pids
 
     with_pool(1, act)
@@ -337,7 +338,7 @@ def test_the_queue_has_an_end() -> None:
             a_job(pool)
         with pytest.raises(Full) as refused:
             a_job(pool)
-        assert refused.value.wait_s == pytest.approx(5 * pool.seconds(KIND, 0.01) / 2)
+        assert refused.value.wait_s == pytest.approx(5 * pool.pace.seconds(KIND, 0.01) / 2)
 
     asyncio.run(act())
 
@@ -379,23 +380,23 @@ def test_how_long_work_takes_is_learnt_from_small_jobs_and_from_large_ones() -> 
     async def act(pool: Counted) -> None:
         for _ in range(30):
             await pool.begin(work.pid, 0.05, expected_s=0.001).wait()
-        assert 0.04 < pool.seconds(KIND, 0.0) < 0.3
+        assert 0.04 < pool.pace.seconds(KIND, 0.0) < 0.3
         # What every answer takes says nothing of what each step takes.
-        assert pool.seconds(KIND, 10.0) - pool.seconds(KIND, 0.0) == 10.0
+        assert pool.pace.seconds(KIND, 10.0) - pool.pace.seconds(KIND, 0.0) == 10.0
         for _ in range(12):
             await pool.begin(work.pid, 0.5, expected_s=0.25).wait()
-        assert 1.3 < pool.seconds(KIND, 1.0) - pool.seconds(KIND, 0.0) < 4.0
-        assert pool.seconds(("other", "plain"), 1.0) < 1.1
+        assert 1.3 < pool.pace.seconds(KIND, 1.0) - pool.pace.seconds(KIND, 0.0) < 4.0
+        assert pool.pace.seconds(("other", "plain"), 1.0) < 1.1
 
     with_pool(1, act)
 
 
 def test_nothing_that_was_learnt_makes_more_than_five_of_one() -> None:
-    pool = idle()
+    pace = Pace()
     for _ in range(100):
-        pool.learn(Job(KIND, (work.pid, ()), 1.0, None), 1000.0)  # type: ignore[arg-type]
-        pool.learn(Job(KIND, (work.pid, ()), 0.0, None), 1000.0)  # type: ignore[arg-type]
-    assert pool.seconds(KIND, 1.0) <= 7.0
+        pace.learn(KIND, 1.0, 1000.0)
+        pace.learn(KIND, 0.0, 1000.0)
+    assert pace.seconds(KIND, 1.0) <= 7.0
 
 
 def test_a_queue_whose_waiters_leave_is_empty() -> None:
