@@ -15,7 +15,7 @@ from app.keys import FIELDS, allowed, bounds, kind
 from app.knobs import LINK_VERSION, Experiment
 from app.view import Focus, View
 
-MOST_PAIRS = 2 * len(FIELDS)
+MOST_PAIRS = 2 * len(FIELDS)  # of which each can be told what is wrong with it
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -41,10 +41,13 @@ def read(query: bytes, *, with_view: bool, budget: Budget = USUAL) -> Asked:
     if not with_view:
         pairs = [(key, value) for key, value in pairs if key not in View.model_fields]
         errors = [error for error in errors if error.key not in View.model_fields]
+    pairs, more = pairs[:MOST_PAIRS], pairs[MOST_PAIRS:]
+    errors = errors[:MOST_PAIRS] + [
+        WrongKey(shown(key), shown(value), f"is the first of {len(more)} keys too many")
+        for key, value in more[:1]
+    ]
     times = Counter(key for key, _ in pairs)
     written = dict(reversed(pairs))
-    if len(pairs) > MOST_PAIRS:
-        raise too_many(len(pairs))
     errors += [
         WrongKey(shown(key), shown(written[key]), f"appears {count} times; use it once")
         for key, count in times.items()
@@ -67,16 +70,6 @@ def read(query: bytes, *, with_view: bool, budget: Budget = USUAL) -> Asked:
             nearest(single, {error.key for error in errors}, budget),
         )
     return asked
-
-
-def too_many(pairs: int) -> Problem:
-    """The answer to a link with more keys than could be told of."""
-    return Problem(
-        HTTPStatus.UNPROCESSABLE_ENTITY,
-        "This link does not name an experiment",
-        f"It has {pairs} keys; there are {len(FIELDS)} knobs, and each may stand once.",
-        nearest="",
-    )
 
 
 def write(experiment: Experiment, *others: Focus | View) -> str:
