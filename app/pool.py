@@ -20,6 +20,7 @@ from app.worker import CONTEXT, Call, Worker
 
 TRIES = 2
 LETS_GO_WITHIN_S = 1.0  # a single NumPy call of the largest experiment takes 50 ms
+ASKED_TO_STOP = 10  # times within that
 HIRE_AGAIN_AFTER_S = 1.0
 
 log = logging.getLogger("app.pool")
@@ -192,7 +193,7 @@ class Pool:
         await asyncio.get_running_loop().run_in_executor(self.threads, before.end)
         await self.hire(place)
 
-    async def next(self) -> Job:
+    async def take(self) -> Job:
         """The job that has waited longest."""
         while True:
             if job := next((one for one in self.jobs if one.began is None), None):
@@ -203,7 +204,7 @@ class Pool:
     async def serve(self, place: int) -> None:
         """One place at work: job after job, whatever happens to its workers."""
         while True:
-            job = await self.next()
+            job = await self.take()
             job.began = monotonic()
             self.busy += 1
             outcome = "lost"
@@ -252,9 +253,12 @@ class Pool:
         await asyncio.wait(
             (reply, job.answer), timeout=self.time_limit_s, return_when=asyncio.FIRST_COMPLETED
         )
-        if not reply.done():
+        for _ in range(ASKED_TO_STOP):
+            if reply.done():
+                break
+            # More than once, for it may not have begun yet.
             worker.send(signal.SIGUSR1)
-            await asyncio.wait((reply,), timeout=LETS_GO_WITHIN_S)
+            await asyncio.wait((reply,), timeout=LETS_GO_WITHIN_S / ASKED_TO_STOP)
         reason = "died" if reply.done() else "hung"
         if reason == "hung":
             await self.replace(place, reason)

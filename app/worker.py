@@ -34,7 +34,9 @@ def work(calls: Connection, replies: Connection, memory_bytes: int) -> None:
     busy = False
 
     def interrupt(signum: int, frame: FrameType | None) -> None:
+        nonlocal busy
         if busy:
+            busy = False  # once is enough
             raise Interrupted
 
     signal.signal(signal.SIGUSR1, interrupt)
@@ -59,7 +61,6 @@ def work(calls: Connection, replies: Connection, memory_bytes: int) -> None:
             finally:
                 busy = False
         except Interrupted:
-            busy = False
             reply = ("stopped", None)
         try:
             replies.send_bytes(pickled(reply))

@@ -280,6 +280,19 @@ def test_work_that_nobody_waits_for_any_more_is_stopped(tmp_path: Path) -> None:
     with_pool(1, act)
 
 
+def test_work_dropped_at_the_very_moment_it_begins_takes_no_worker_along() -> None:
+    async def act(pool: Counted) -> None:
+        for n in range(100):
+            waiter = asyncio.create_task(pool.run(work.walk, 30_000))
+            while pool.busy == 0:
+                await asyncio.sleep(0)
+            waiter.cancel()
+            await until(lambda done=n + 1: len(pool.outcomes) == done)
+        assert pool.outcomes == ["stopped"] * 100 and pool.reasons == []
+
+    with_pool(1, act)
+
+
 def test_work_that_one_of_two_waits_for_goes_on() -> None:
     async def act(pool: Counted) -> None:
         job = pool.begin(work.walk, 200)
