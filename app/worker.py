@@ -19,6 +19,7 @@ from typing import Any
 
 CONTEXT = multiprocessing.get_context("forkserver")
 PIPE_BYTES = 2**20  # what Linux lets anybody have
+READY = b"ready"
 LESS_URGENT = 10  # the door goes first: its share of a core is small, and everyone waits for it
 
 Call = tuple[Callable[..., Any], tuple[Any, ...]]
@@ -44,6 +45,7 @@ def work(calls: Connection, replies: Connection, memory_bytes: int) -> None:
     for ours in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ours, signal.SIG_IGN)
     step_back(memory_bytes)
+    replies.send_bytes(READY)
     while True:
         try:
             function, arguments = calls.recv()
@@ -108,6 +110,7 @@ class Worker:
         self.process.start()
         calls.close()
         replies.close()
+        self.replies.recv_bytes()  # READY: from now on it can be interrupted
 
     def call(self, call: Call) -> tuple[str, Any]:
         """Have one call done; waits for it.
