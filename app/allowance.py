@@ -49,9 +49,9 @@ class Allowance:
         most = self.item.amount
         return Problem(
             HTTPStatus.TOO_MANY_REQUESTS,
-            "Too much from one address",
-            f"Your address has asked for {most / MILLISECONDS:g} s of work within a minute, which "
-            f"is its share; try again in {seconds(after)}.",
+            "Too much at once",
+            "You, or others on your network, have used the computing time that one network may "
+            f"have in a minute; try again in {seconds(after)}.",
             retry_after_s=after,
             headers={
                 "RateLimit-Policy": f'"work-ms";q={most};w=60',

@@ -130,7 +130,8 @@ class Compute:
         except LeftFloat64 as error:
             raise refusals.left_float64(error, asked) from None
         except TookTooLong:
-            raise refusals.took_too_long(asked, self.chosen.time_limit_s) from None
+            took_s = self.pool.pace.seconds((place.lens, place.form), expected(place.lens, asked))
+            raise refusals.took_too_long(asked, self.chosen.time_limit_s, took_s) from None
         except Full as full:
             raise refusals.busy(full.wait_s) from None
         except Lost:
@@ -152,9 +153,7 @@ class Compute:
         if place[:2] in self.lost:
             raise refusals.lost()
         self.pool.require_room()
-        first, second = asked.experiment, asked.focus.second(asked.experiment)
-        expected_s = seconds(first) + (seconds(second) if place.lens == "compare" else 0.0)
-        kind = (place.lens, place.form)
+        kind, expected_s = (place.lens, place.form), expected(place.lens, asked)
         await self.allowance.charge(caller.address, self.pool.pace.seconds(kind, expected_s))
         # Somebody else may have begun it meanwhile.
         if job := self.flight(place):
@@ -214,3 +213,9 @@ class Compute:
         body = await asyncio.to_thread(compressed, place.form, body)
         self.keep(place, body)
         return body
+
+
+def expected(lens: str, asked: Asked) -> float:
+    """The seconds of a worker that a lens should take, beyond what the smallest experiment does."""
+    second = asked.focus.second(asked.experiment)
+    return seconds(asked.experiment) + (seconds(second) if lens == "compare" else 0.0)

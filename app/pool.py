@@ -217,7 +217,7 @@ class Pool:
             finally:
                 self.busy -= 1
             self.ended(outcome)
-            if outcome == "done":
+            if outcome in ("done", "late"):
                 self.pace.learn(job.kind, job.expected_s, monotonic() - job.began)
 
     async def attend(self, place: int, job: Job) -> str:

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 
 from app.errors import Problem
 from app.lenses import LENSES
-from app.links import path_of
+from app.links import address, path_of
 from app.rendering import rendered
 
 PAGE_PATHS = {"/api", *(path_of(lens) for lens in LENSES), *(f"/embed/{lens}" for lens in LENSES)}
@@ -76,6 +76,13 @@ def refusal(request: Request, problem: Problem) -> Response:
     )
     if wants_page:
         again_after_s = problem.retry_after_s
-        page = rendered("wrong_link.html", path=path, problem=document, again_after_s=again_after_s)
+        template = "no_frame.html" if path.startswith("/embed/") else "wrong_link.html"
+        page = rendered(
+            template,
+            path=path,
+            problem=document,
+            address=address(path, request.url.query),
+            again_after_s=again_after_s,
+        )
         return Response(page, problem.status, headers, "text/html")
     return Response(orjson.dumps(document), problem.status, headers, "application/problem+json")

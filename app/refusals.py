@@ -33,21 +33,24 @@ def admit(asked: Asked, budget: Budget, lens: str = "highway") -> None:
 
 def too_large(asked: Asked, experiment: Experiment, budget: Budget, prefix: str) -> Problem:
     """The answer to an experiment that costs too much; the second one's keys have a prefix."""
+    told = []
     if (cost := flops(experiment)) > budget.flops:
-        costs = f"costs {mantissa(math.log10(cost))} floating point operations (6H³T)"
-        limit = mantissa(math.log10(budget.flops))
-    else:
-        costs = f"takes {memory_bytes(experiment) / MEGABYTE:.0f} MB of memory"
-        limit = f"{budget.memory_mb} MB"
+        told.append(
+            f"costs {mantissa(math.log10(cost))} floating point operations (6H³T), and the limit "
+            f"is {mantissa(math.log10(budget.flops))}"
+        )
+    if (memory_mb := memory_bytes(experiment) / MEGABYTE) > budget.memory_mb:
+        told.append(f"takes {memory_mb:.0f} MB of memory, and the limit is {budget.memory_mb} MB")
     steps = 0 if "T" in asked.experiment.unused() else affordable_steps(experiment, budget)
     lower = f"lower T to {steps} or lower {prefix}H" if steps else f"lower {prefix}H"
-    message = f"with {prefix}H={experiment.H} {costs}, and the limit is {limit}: {lower}"
+    message = f"with {prefix}H={experiment.H} {'; it '.join(told)}: {lower}"
     first, focus, view = asked
     first = affordable(first, budget)
-    if prefix and not steps:
+    second = affordable(focus.second(first), budget)
+    if second.H == focus.second(first).H:
+        first = first.model_copy(update={"T": min(first.T, second.T)})
+    else:
         focus = focus.model_copy(update={"vs_H": None})
-    elif prefix:
-        first = first.model_copy(update={"T": min(first.T, steps)})
     return Problem(
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "The second experiment is too large" if prefix else "This experiment is too large",
@@ -57,14 +60,16 @@ def too_large(asked: Asked, experiment: Experiment, budget: Budget, prefix: str)
     )
 
 
-def took_too_long(asked: Asked, limit_s: float) -> Problem:
-    """The answer to an experiment that a worker could not finish in time."""
+def took_too_long(asked: Asked, limit_s: float, expected_s: float) -> Problem:
+    """The answer to an experiment that a worker could not finish in time, of which `expected_s` are
+    what it should have taken."""
     first, focus, view = asked
+    share = 0.5 * limit_s / max(limit_s, expected_s)
     message = f"takes longer than the {limit_s:g} s that an answer may take here: lower T or H"
     if "T" in first.unused():
-        first = first.model_copy(update={"H": max(1, first.H // 2)})
+        first = first.model_copy(update={"H": max(1, int(first.H * share))})
     else:
-        first = first.model_copy(update={"T": max(1, first.T // 2)})
+        first = first.model_copy(update={"T": max(1, int(first.T * share))})
     return Problem(
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "This experiment takes too long",

@@ -1,19 +1,21 @@
 // One question at a time, and always the newest: while one is under way, only the latest waits. One
-// that a busy server sends away is asked again when it said, a few times, unless there is a newer one.
+// that a busy server sends away is asked again when it said, and one that is lost after a while, ever
+// more seldom, unless there is a newer one.
 
-const ROUNDS = 8;
+const SELDOM = 60;
 
 export class Newest {
   constructor({ answered, refused, working }) {
     Object.assign(this, { answered, refused, working });
     this.waiting = null;
-    this.busy = this.stopped = false;
+    this.busy = this.stopped = this.unsettled = false;
     this.again = null;
   }
 
   ask(address, context = {}, round = 1) {
     this.forget();
     if (this.stopped) return;
+    this.unsettled = true;
     this.waiting = { address, context, round };
     if (!this.busy) this.#goOn();
   }
@@ -21,6 +23,7 @@ export class Newest {
   // What was sent away is not asked again.
   forget() {
     clearTimeout(this.again);
+    this.unsettled = this.busy;
   }
 
   stop() {
@@ -37,13 +40,14 @@ export class Newest {
       this.waiting = null;
       const { ok, answer, after } = await this.#question(address);
       // An answer that a newer question has overtaken is still news while one drags; a refusal isn't.
+      const again = !ok && after > 0;
+      if (!this.waiting) this.unsettled = again;
       if (ok) this.answered(answer, context);
       else if (!this.waiting) {
-        const again = after > 0 && round < ROUNDS;
         this.refused({ ...answer, again }, context);
         // Not all at the same moment: there are others who were sent away.
-        const wait = (after + Math.random()) * 1000;
-        if (again) this.again = setTimeout(() => this.ask(address, context, round + 1), wait);
+        const wait = Math.max(after, Math.min(SELDOM, 1.5 ** round)) + Math.random();
+        if (again) this.again = setTimeout(() => this.ask(address, context, round + 1), wait * 1000);
       }
     }
     clearTimeout(slow);
@@ -59,7 +63,7 @@ export class Newest {
       if (response.ok) return { ok: true, answer };
       return { ok: false, answer, after: Number(response.headers.get("Retry-After")) };
     } catch {
-      return { ok: false, answer: { offline: true, title: "No connection", detail: "The server did not answer; what you see is the last answer." } };
+      return { ok: false, answer: { title: "No connection", detail: "The server did not answer." }, after: 1 };
     }
   }
 }

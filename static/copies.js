@@ -6,7 +6,7 @@ const texts = {
   frame: async ({ frame }) => frame.replace("SOURCE", address("embed")),
   async copies({ copies }) {
     const response = await fetch(address(copies));
-    if (!response.ok) throw new Error(response.statusText);
+    if (!response.ok) throw await response.json();
     return response.text();
   },
 };
@@ -19,8 +19,8 @@ export function copying(main, trouble) {
       let text;
       try {
         text = await texts[kind](button.dataset);
-      } catch {
-        trouble({ title: "Nothing was copied", detail: "The server did not answer; try again." });
+      } catch ({ detail }) {
+        trouble({ title: "Nothing was copied", detail: detail ?? "The server did not answer; try again." });
         return;
       }
       try {

@@ -85,9 +85,10 @@ export function open(form, left) {
     },
     refused(problem, { of }) {
       if (of !== journey) return;
-      if (problem.again) trouble({ ...problem, detail: `${problem.detail} This page does so by itself.` });
-      else trouble(problem.errors ? { ...problem, title: "" } : problem);
-      if (problem.offline) addEventListener("online", again, { once: true, signal: left });
+      const then = problem.again ? " This page tries again by itself." : "";
+      const title = problem.errors ? "" : problem.title;
+      trouble({ ...problem, title, detail: `${problem.detail} The figure still shows the last answer.${then}` });
+      if (problem.again) addEventListener("online", again, { once: true, signal: left });
     },
     working(is) {
       form.classList.toggle("busy", is);
@@ -232,5 +233,5 @@ export function open(form, left) {
     plot();
   };
   if (awake) resting = setTimeout(wake, REST);
-  return { travel, trouble, query: () => (newest.busy ? queryOf(form, shown) : query) };
+  return { travel, trouble, query: () => (newest.unsettled && asked.length ? asked[0] : query) };
 }

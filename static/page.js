@@ -12,8 +12,9 @@ const narrow = matchMedia("(max-width: 759px)");
 
 // The page that is shown: its lab, if it has one, ends when it is left.
 let leaving, lab, place;
-// The page that is under way.
+// The page that is under way, and when a busy server is asked for it again.
 let coming = null;
+let waiting = null;
 let slow = null;
 
 function begin() {
@@ -40,6 +41,7 @@ function stay() {
   coming?.abort();
   coming = null;
   clearTimeout(slow);
+  clearTimeout(waiting);
   document.body.classList.remove("turning");
 }
 
@@ -50,15 +52,16 @@ async function visit(link, { isNew = true, carries = false } = {}) {
   const { signal } = coming;
   slow = setTimeout(() => document.body.classList.add("turning"), 200);
   const query = carries && lab ? lab.query() : link.search.slice(1);
-  const page = await pageOf(link.pathname, query, signal);
+  const { page, later } = await pageOf(link.pathname, query, signal);
   if (signal.aborted) return;
   if (carries && lab && lab.query() !== query) {
     visit(link, { carries });
     return;
   }
   stay();
-  if (!page && lab && !navigator.onLine) {
-    lab.trouble({ title: "No connection", detail: "The server did not answer, so no other page opens; press again in a moment." });
+  if (later && lab) {
+    lab.trouble({ ...later, detail: `${later.detail} The other page opens by itself then.` });
+    waiting = setTimeout(() => visit(link, { isNew, carries }), later.after * 1000);
     return;
   }
   // A page of another version wants its own scripts.
@@ -79,15 +82,25 @@ async function visit(link, { isNew = true, carries = false } = {}) {
   if (!isNew) comeBack();
 }
 
-// The page of a lens with the picture for this screen in it; null where there is none.
+// The page of a lens with the picture for this screen in it, or when and why there is none as yet.
 async function pageOf(path, query, signal) {
   const name = lenses().find((one) => pathOf(one) === path)?.dataset.link.replace("pages/", "");
-  if (!name) return null;
+  if (!name) return {};
   try {
     const response = await fetch(`/page/${name}-${narrow.matches ? "narrow" : "wide"}?${query}`, { signal });
-    return response.ok ? new DOMParser().parseFromString(await response.text(), "text/html") : null;
+    if (response.ok) return { page: new DOMParser().parseFromString(await response.text(), "text/html") };
+    const after = Number(response.headers.get("Retry-After"));
+    return after > 0 ? { later: { after, ...(await response.json()) } } : {};
   } catch {
-    return null; // the browser itself says best what it cannot reach
+    return (await reached(signal)) ? {} : { later: { after: 3, title: "No connection", detail: "The server did not answer." } };
+  }
+}
+
+async function reached(signal) {
+  try {
+    return (await fetch("/healthz", { cache: "no-store", signal })).ok;
+  } catch {
+    return false;
   }
 }
 
@@ -131,6 +144,9 @@ addEventListener("click", (event) => {
     scrollTo(0, 0);
   }
 });
+
+// Who goes on with this page while the server is busy does not want the other one any more.
+addEventListener("input", () => clearTimeout(waiting));
 
 addEventListener("popstate", () => {
   stay();

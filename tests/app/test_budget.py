@@ -163,12 +163,15 @@ def test_ones_own_text_keeps_its_length_where_a_state_leaves_float64() -> None:
 
 
 def test_what_takes_too_long_is_told_what_to_lower() -> None:
-    problem = took_too_long(Asked(Experiment(T=900, H=3)), 2.5)
+    problem = took_too_long(Asked(Experiment(T=900, H=3)), 2.5, 2.0)
     assert problem.status == 422
     assert problem.detail.startswith("T=900 with H=3 takes longer than the 2.5 s")
     assert problem.nearest == "v=1&T=450&H=3"
     own = Experiment(signal="text", text="abc", H=8).in_force()
-    assert took_too_long(Asked(own), 2.5).nearest == "v=1&H=4&signal=text&text=abc"
+    assert took_too_long(Asked(own), 2.5, 2.0).nearest == "v=1&H=4&signal=text&text=abc"
+    # Half of what should be possible in that time.
+    far = took_too_long(Asked(Experiment(T=20000, H=100)), 0.2, 4.0)
+    assert far.nearest == "v=1&T=500&H=100"
 
 
 # Settings ----------------------------------------------------------------------------------------

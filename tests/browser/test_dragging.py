@@ -297,13 +297,25 @@ def test_sent_away_by_a_busy_server_the_page_says_so_and_asks_again(lab: Lab, st
     lab.page.route("**/sketch/**", busy)
     lab.slider("b_f").press("ArrowRight")
     trouble = lab.page.locator("#trouble")
-    expect(trouble).to_have_text("Too busy: Try again in a second. This page does so by itself.")
+    expect(trouble).to_contain_text("Too busy: Try again in a second. The figure still shows")
+    expect(trouble).to_contain_text("This page tries again by itself.")
     lab.until("() => probe.unsettled === 0")
     assert len(asked) == 1
     lab.page.unroute("**/sketch/**")
     lab.until_drawn("/?v=1&T=20&H=4&b_f=1.1")
     expect(trouble).to_be_hidden()
     assert len(asked) == 1
+
+
+def test_a_lost_connection_is_tried_again_by_itself(lab: Lab) -> None:
+    lab.open("/?v=1&T=20&H=4")
+    lab.expected.append("ERR_FAILED")
+    lab.page.route("**/sketch/**", lambda route: route.abort())
+    lab.slider("b_f").press("ArrowRight")
+    expect(lab.page.locator("#trouble")).to_contain_text("tries again by itself")
+    lab.page.unroute("**/sketch/**")
+    lab.until_drawn("/?v=1&T=20&H=4&b_f=1.1")
+    expect(lab.page.locator("#trouble")).to_be_hidden()
 
 
 def test_a_double_click_returns_and_pins_nothing(lab: Lab) -> None:

@@ -335,3 +335,37 @@ def test_without_a_connection_one_stays_and_is_told(lab: Lab) -> None:
     lab.context.set_offline(False)
     lab.until_drawn("/?v=1&T=20&H=4&b_f=1.1")
     expect(lab.page.locator("#trouble")).to_be_hidden()
+
+
+def test_sent_away_by_a_busy_server_one_stays_and_the_other_page_opens_by_itself(lab: Lab) -> None:
+    lab.open(SMALL)
+    lab.expected.append("503")
+    mark(lab.page)
+    problem = {"title": "Too busy", "detail": "Try again in a second.", "status": 503}
+    away = {"Retry-After": "1"}
+    for address in ("**/page/**", "**/sketch/**"):
+        lab.page.route(address, lambda route: route.fulfill(status=503, json=problem, headers=away))
+    lab.slider("b_f").press("ArrowRight")
+    expect(lab.page.locator("#trouble")).to_contain_text("tries again by itself")
+    turn(lab, "gates")
+    expect(lab.page.locator("#trouble")).to_contain_text("The other page opens by itself")
+    lab.page.unroute("**/page/**")
+    lab.until_drawn("/gates?v=1&T=20&H=4&b_f=1.1")  # with what was asked for meanwhile
+    assert kept(lab.page)
+
+
+def test_who_goes_on_does_not_want_the_other_page_any_more(lab: Lab) -> None:
+    lab.open(SMALL)
+    lab.expected.append("503")
+    problem = {"title": "Too busy", "detail": "Try again in a second.", "status": 503}
+    away = {"Retry-After": "1"}
+    lab.page.route(
+        "**/page/**", lambda route: route.fulfill(status=503, json=problem, headers=away)
+    )
+    turn(lab, "gates")
+    expect(lab.page.locator("#trouble")).to_contain_text("The other page opens by itself")
+    lab.page.unroute("**/page/**")
+    lab.slider("b_f").press("ArrowRight")
+    lab.until_drawn("/?v=1&T=20&H=4&b_f=1.1")
+    lab.page.wait_for_timeout(1500)
+    assert lab.address == "/?v=1&T=20&H=4&b_f=1.1"
