@@ -16,7 +16,7 @@ import uvicorn
 from app import wire
 from tests.conftest import free_port
 
-LARGE = bytes(4 * 2**20)
+LARGE = bytes(12 * 2**20)
 BRIEF_S = 0.6
 PATIENCE_S = 15.0
 
@@ -146,10 +146,10 @@ def read_until(one: socket.socket, bytes_: int) -> int:
 
 def test_who_reads_slowly_gets_all_of_it() -> None:
     with served() as (_, port), connected(port, "/large") as one:
-        found = 0
-        for _ in range(6):
-            found += read_until(one, 2**17)
-            time.sleep(BRIEF_S / 2)
+        found, start = 0, time.monotonic()
+        while time.monotonic() - start < 3 * BRIEF_S and found < len(LARGE) // 2:
+            found += read_until(one, 2 * wire.SENT_AHEAD)
+            time.sleep(BRIEF_S / 4)
         read_until(one, len(LARGE) - found)
 
 
