@@ -48,6 +48,10 @@ export class Figure {
       // While pictures move, the plot that comes after them is soon enough.
       if (!this.#moving) requestAnimationFrame(() => this.draw(answer));
     }, { signal: left });
+    // The second press of a double click: Plotly does not always tell of it, and takes any two quick
+    // clicks for one, wherever they are.
+    const second = ({ detail }) => { if (detail > 1) this.#pinsNothing(); };
+    element.addEventListener("mousedown", second, { capture: true, signal: left });
     left?.addEventListener("abort", () => {
       clearTimeout(this.pinning);
       this.place = null;
@@ -133,8 +137,6 @@ export class Figure {
     this.plot.on("plotly_hover", ({ points: [point], event }) => this.#point(this.#under(point), event));
     this.plot.on("plotly_unhover", () => this.#leave());
     this.plot.on("plotly_click", ({ points: [point], event }) => this.#clicked(this.#under(point), event));
-    // A double click may come with or without a second click on a point.
-    this.plot.on("plotly_doubleclick", () => this.#pinsNothing());
     if (!this.live) this.#takeKeys();
   }
 

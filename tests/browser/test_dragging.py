@@ -327,6 +327,14 @@ def test_a_double_click_returns_and_pins_nothing(lab: Lab) -> None:
     assert lab.address == "/"
 
 
+def test_two_quick_clicks_at_different_places_are_no_double_click(lab: Lab) -> None:
+    lab.open()
+    lab.page.mouse.click(*lab.place("exact", 20, 5))
+    lab.page.wait_for_timeout(100)
+    lab.page.mouse.click(*lab.place("exact", 70, 9))
+    lab.until_drawn("/?v=1&unit=9&step=70")
+
+
 def test_a_slow_double_click_takes_its_pin_back(lab: Lab) -> None:
     lab.open()
     x, y = lab.place("exact", 50, 5)
