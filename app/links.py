@@ -35,7 +35,8 @@ def read(query: bytes, *, with_view: bool, budget: Budget = USUAL) -> Asked:
     The nearest link is within `budget`.
 
     Raises:
-        Problem: 422 naming each wrong key, its value and what is allowed, with the nearest link.
+        Problem: 422 naming each wrong key (of very many, the first), its value and what is
+            allowed, with the nearest link.
     """
     pairs, errors = decoded(query)
     if not with_view:
