@@ -46,11 +46,12 @@ container-check: ## build and run the image read-only and without rights (root, 
 
 lock: .venv-lock/uv-$(UV_VERSION).stamp ## lock versions and hashes anew; LOCK_ARGS=--upgrade for the newest
 	$(COMPILE) -o requirements/run.txt
-	$(COMPILE) --extra test --extra lint -c requirements/run.txt -o requirements/dev.txt
+	$(COMPILE) --extra cluster -c requirements/run.txt -o requirements/cluster.txt
+	$(COMPILE) --extra cluster --extra test --extra lint -c requirements/cluster.txt -o requirements/dev.txt
 
 audit: .venv-audit/pip-audit-$(PIP_AUDIT_VERSION).stamp ## ask for known vulnerabilities in all that is locked
 	@.venv-audit/bin/pip-audit --strict --progress-spinner off --require-hashes --disable-pip \
-		-r requirements/run.txt -r requirements/dev.txt $(AUDIT_ARGS)
+		-r requirements/run.txt -r requirements/cluster.txt -r requirements/dev.txt $(AUDIT_ARGS)
 
 clean: ## remove all that was installed or made here
 	rm -rf $(VENV) .venv-lock .venv-audit build .hypothesis .mypy_cache .pytest_cache .ruff_cache

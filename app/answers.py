@@ -4,11 +4,12 @@ import gzip
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from app.forms import FORMS, TEXT_FORMS, WITHOUT_NUMBERS, Telling
 from app.lenses import LENSES
 from app.links import Asked
+from app.networks import Learnt, as_taught, taught
 
 
 class Timing(NamedTuple):
@@ -37,22 +38,30 @@ class Answers(NamedTuple):
 
 
 def answers(
-    lens: str, forms: Sequence[str], asked: Asked, here: str = "", gzipped: bool = False
+    lens: str,
+    forms: Sequence[str],
+    asked: Asked,
+    here: str = "",
+    gzipped: bool = False,
+    found: Any = None,
+    learnt: Learnt | None = None,
 ) -> Answers:
     """One computation of the engine, told in each of `forms` (keys of `FORMS`).
 
     `here` is the address of the server, for links that have to name it; text comes `gzipped` too.
+    What was `found` before, by work in chunks, is told without any computation; what the networks
+    have `learnt` is looked at in the place of what is drawn.
 
     Raises:
         lstm_engine.errors.LeftFloat64: a state is no float64 any more.
     """
     start = perf_counter()
-    found = None
-    if not set(forms) <= WITHOUT_NUMBERS:
-        found = LENSES[lens].compute(asked.experiment, asked.focus)
-    computed = perf_counter()
-    telling = Telling(lens, found, asked, here)
-    bodies = {form: Body(FORMS[form](telling)) for form in dict.fromkeys(forms)}
+    with taught(learnt):
+        if found is None and not set(forms) <= WITHOUT_NUMBERS:
+            found = LENSES[lens].compute(*as_taught(*asked[:2]))
+        computed = perf_counter()
+        telling = Telling(lens, found, asked, here)
+        bodies = {form: Body(FORMS[form](telling)) for form in dict.fromkeys(forms)}
     if gzipped:
         bodies = {form: compressed(form, body) for form, body in bodies.items()}
     written = perf_counter()

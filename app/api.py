@@ -20,7 +20,7 @@ from app.errors import ClientLeft
 from app.headers import accepts, etag, has_already, server_timing
 from app.knobs import Experiment
 from app.lenses import LENSES
-from app.links import Asked, read, write
+from app.links import Asked, of_weights, read, write
 from app.refusals import admit
 from app.view import Focus, View
 
@@ -87,7 +87,7 @@ def lens_endpoint(lens: str, form: str, *, with_view: bool) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         asked = asked_for(request, lens, with_view=with_view)
         if form in OF_WEIGHTS_ALONE:
-            asked = Asked(asked.experiment)
+            asked = of_weights(asked)
         # A page that moves asks for its plot as soon as it rests.
         also = ("plot",) if form in SKETCHES and dear(asked.experiment) else ()
         kept = "attachment" if form in FILE_FORMS else "inline"

@@ -20,10 +20,11 @@ STEP_S, FLOP_S = 2.5e-5, 3e-11
 
 
 class Budget(NamedTuple):
-    """The most that one experiment may cost."""
+    """The most that one experiment may cost, and work in chunks."""
 
     flops: float = 2e11
     memory_mb: int = 768  # enough for all that costs no more
+    work_s: float = 1800.0
 
 
 USUAL = Budget()

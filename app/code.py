@@ -5,8 +5,7 @@ Nothing of this project is imported there, so the script is also a check of ever
 
 from urllib.parse import quote
 
-from app.knobs import Experiment
-from app.links import address, write
+from app.links import Asked, address, write
 from app.templating import templates
 from lstm_engine import CELLS
 
@@ -19,17 +18,18 @@ ACTS = {
 }
 
 
-def code(framework: str, experiment: Experiment, here: str) -> str:
+def code(framework: str, asked: Asked, here: str) -> str:
     """The script: torch or jax, float64, every cell, weights from `here` or from a file.
 
     Args:
         framework: a key of `FRAMEWORKS`.
-        experiment: in force.
+        asked: what the link says of the weights.
         here: the address of this server, from which the script takes the weights.
     """
+    experiment = asked.experiment
     cell = CELLS[experiment.cell]
     # A host's name comes from whoever asks; quoted, it can be nothing but a part of an address.
-    server, query = quote(here, safe=":/[]"), write(experiment)
+    server, query = quote(here, safe=":/[]"), write(*asked)
     script = templates.get_template("code/script.txt").render(
         title=cell.TITLE,
         framework=framework,

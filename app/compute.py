@@ -5,7 +5,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cachetools import LRUCache, TTLCache
 
@@ -13,11 +13,20 @@ from app import refusals
 from app.allowance import Allowance
 from app.answers import Answers, Body, Timing, answers, compressed
 from app.budget import MEGABYTE, Budget, seconds
-from app.forms import NAMING_THE_SERVER, TEXT_FORMS
+from app.forms import (
+    AS_FAR_AS_KNOWN,
+    NAMING_THE_SERVER,
+    TEXT_FORMS,
+    WITHOUT_NUMBERS,
+    WITHOUT_WEIGHTS,
+)
+from app.lenses import IN_CHUNKS, LENSES
 from app.links import Asked, write
+from app.networks import Learnt
 from app.pool import Full, Job, Lost, Pool, TookTooLong
 from app.settings import Settings
 from app.watch import Watch
+from app.work import Works
 from lstm_engine.errors import LeftFloat64
 
 LARGE = MEGABYTE  # from here on it matters who holds an answer
@@ -25,12 +34,14 @@ MOST_OF_THE_CACHE = 0.1  # one that takes more would push out too many others
 
 
 class Place(NamedTuple):
-    """Where an answer is kept: what tells it from all others."""
+    """Where an answer is kept: what tells it from all others; of work in chunks also as of which
+    stage it is told, if not in the end."""
 
     lens: str
     link: str
     form: str
     here: str
+    stage: str = ""
 
 
 class Caller(NamedTuple):
@@ -52,13 +63,20 @@ class Finished(NamedTuple):
     total_ms: float
 
 
+class Before(NamedTuple):
+    """What `app.answers.answers` is given: what was found, what the networks have learnt."""
+
+    found: Any
+    learnt: Learnt | None
+
+
 class Compute:
     """The workers and the finished answers. `start` before use, `stop` after."""
 
     def __init__(self, chosen: Settings, watch: Watch | None = None) -> None:
         self.chosen = chosen
         self.watch = watch or Watch()
-        self.budget = Budget(chosen.flops_limit, chosen.worker_memory_mb)
+        self.budget = Budget(chosen.flops_limit, chosen.worker_memory_mb, chosen.work_limit_s)
         self.allowance = Allowance(chosen.rate_limit_s)
         self.kept: LRUCache[Place, Body] = LRUCache(chosen.cache_mb * MEGABYTE, getsizeof=len)
         self.under_way: dict[Place, Job] = {}
@@ -76,6 +94,8 @@ class Compute:
             ended=lambda outcome: self.watch.jobs.labels(outcome).inc(),
             replaced=lambda reason: self.watch.restarts.labels(reason).inc(),
         )
+        self.works = Works(chosen, self.pool)
+        self.watch.streams.set_function(self.works.watching.total)
         self.watch.queue_length.set_function(lambda: len(self.pool.waiting))
         self.watch.workers_busy.set_function(lambda: self.pool.busy)
         self.watch.wait_s.set_function(self.pool.wait_s)
@@ -85,6 +105,7 @@ class Compute:
     async def start(self) -> None:
         """Start the workers; they have drawn before, so that the first visitor need not wait."""
         await self.pool.start("app.warm")
+        await self.works.start()
         self.open = True
 
     def close(self) -> None:
@@ -93,17 +114,22 @@ class Compute:
 
     def give_up(self) -> None:
         """Tell all who still wait that they have to ask another server."""
+        self.works.give_up(refusals.stopping())
         self.pool.give_up(refusals.stopping())
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """End the workers."""
         self.close()
+        await self.works.stop()
         self.pool.stop()
 
     def place(self, lens: str, form: str, asked: Asked, caller: Caller) -> Place:
         """Where an answer is kept."""
         here = caller.here if form in NAMING_THE_SERVER else ""
-        return Place(lens, write(*asked), form, here)
+        stage = ""
+        if lens in IN_CHUNKS and form in AS_FAR_AS_KNOWN:
+            stage = str(self.works.known(lens, asked).newest)
+        return Place(lens, write(*asked), form, here, stage)
 
     def finished(self, place: Place) -> Finished | None:
         """A kept answer."""
@@ -125,7 +151,8 @@ class Compute:
         """
         start = perf_counter()
         try:
-            job = self.flight(place) or await self.begin(place, asked, caller, also)
+            before = await self.before(place, asked, caller)
+            job = self.flight(place) or await self.begin(place, asked, caller, also, before)
             done: Answers = await asyncio.wait_for(job.wait(), self.patience_s)
         except LeftFloat64 as error:
             raise refusals.left_float64(error, asked) from None
@@ -141,12 +168,39 @@ class Compute:
             raise refusals.busy(self.pool.wait_s()) from None
         return Finished(done.bodies[place.form], done.timing, (perf_counter() - start) * 1e3)
 
+    async def before(self, place: Place, asked: Asked, caller: Caller) -> Before:
+        """What has to be there before an answer can be told: what work in chunks finds."""
+        if place.form in WITHOUT_WEIGHTS:
+            return Before(None, None)
+        if place.lens in IN_CHUNKS and place.form not in WITHOUT_NUMBERS:
+            return Before(await self.found(place, asked, caller), None)
+        return Before(None, await self.works.learnt(asked, caller.address))
+
+    async def found(self, place: Place, asked: Asked, caller: Caller) -> Any:
+        """What work in chunks has found: all of it, or as much as is known where that will do."""
+        if place.form not in AS_FAR_AS_KNOWN:
+            return await self.works.whole(place.lens, asked, caller.address)
+        found = self.works.known(place.lens, asked).found
+        return found or LENSES[place.lens].known(asked.experiment, asked.focus)
+
+    async def stage(self, lens: str, asked: Asked, number: int, found: Any) -> Body:
+        """What a page draws of one stage of work in chunks."""
+        place = Place(lens, write(*asked), "plot", "", str(number))
+        if (body := self.kept.get(place)) is None:
+            call = (answers, (lens, ("plot",), asked, "", False, found))
+            done: Answers = await self.pool.enlist((lens, "stage"), call, 0.0).wait()
+            body = done.bodies["plot"]
+            self.keep(place, body)
+        return body
+
     def flight(self, place: Place) -> Job | None:
         """Work under way that brings this answer, if it is still wanted."""
         job = self.under_way.get(place)
         return None if job is None or job.answer.cancelled() else job
 
-    async def begin(self, place: Place, asked: Asked, caller: Caller, also: Sequence[str]) -> Job:
+    async def begin(
+        self, place: Place, asked: Asked, caller: Caller, also: Sequence[str], before: Before
+    ) -> Job:
         """Work that nobody does yet, charged to the caller and put into the queue."""
         if not self.open:
             raise refusals.stopping()
@@ -159,9 +213,8 @@ class Compute:
         if job := self.flight(place):
             return job
         forms = (place.form, *also)
-        job = self.pool.submit(
-            kind, (answers, (place.lens, forms, asked, caller.here, caller.gzip)), expected_s
-        )
+        call = (answers, (place.lens, forms, asked, caller.here, caller.gzip, *before))
+        job = self.pool.submit(kind, call, expected_s)
         mine = {self.place(place.lens, form, asked, caller) for form in forms}
         mine = {one for one in mine if self.flight(one) is None}
         self.under_way |= dict.fromkeys(mine, job)
@@ -216,6 +269,11 @@ class Compute:
 
 
 def expected(lens: str, asked: Asked) -> float:
-    """The seconds of a worker that a lens should take, beyond what the smallest experiment does."""
+    """The seconds of a worker that a lens should take, beyond what the smallest experiment does.
+
+    Work in chunks has been done when its answer is told.
+    """
+    if lens in IN_CHUNKS:
+        return 0.0
     second = asked.focus.second(asked.experiment)
     return seconds(asked.experiment) + (seconds(second) if lens == "compare" else 0.0)

@@ -91,7 +91,7 @@ class Door:
                 await send(piece)
 
         if method == "HEAD":
-            scope["method"] = "GET"
+            scope.update(method="GET", head=True)
         try:
             if problem := oversized(scope):
                 await refusal(Request(scope), problem)(scope, receive, guarded)

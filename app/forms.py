@@ -16,9 +16,9 @@ from app.code import code
 from app.drawing import picture, plot
 from app.drawing.figure import Figure, Width
 from app.knobs import LINK_VERSION
-from app.lenses import LENSES
-from app.links import Asked, address, path_of, write
-from app.networks import networks
+from app.lenses import IN_CHUNKS, LENSES
+from app.links import Asked, address, of_weights, path_of, write
+from app.networks import networks, read_outs
 from app.reading import Reading
 from app.state import state
 from app.templating import words
@@ -48,9 +48,21 @@ class Telling:
     @cached_property
     def spoken(self) -> dict[str, Any]:
         """The headline in plain text, and the page's parts as HTML."""
-        numbers = self.module.numbers(self.found, self.asked.view)
-        parts = words(self.lens, self.reading, numbers, self.asked)
-        return {"headline": self.reading.headline, "parts": parts}
+        found, view = self.found, self.asked.view
+        # What is known of many moments is told as of the one that is shown.
+        reading = self.module.reading(found, view) if self.of_moments else self.reading
+        parts = words(self.lens, reading, self.module.numbers(found, view), self.asked)
+        return {"headline": reading.headline, "parts": parts}
+
+    @property
+    def of_moments(self) -> bool:
+        """Whether the lens tells of many moments, of which one is shown."""
+        return self.lens in IN_CHUNKS and self.module.EVERY_STAGE
+
+    @property
+    def whole(self) -> bool:
+        """Whether this is all there is to find: of work in chunks it may be a part."""
+        return self.lens not in IN_CHUNKS or self.module.whole(self.found)
 
     @cached_property
     def state(self) -> dict[str, Any]:
@@ -94,6 +106,8 @@ def as_npz(telling: Telling) -> bytes:
 def as_plot(telling: Telling) -> bytes:
     """What the page draws and says: the figure for Plotly in both layouts, words, links."""
     page = telling.spoken | plot.page_figure(telling.figure) | {"state": telling.state}
+    if telling.of_moments:
+        page["moment"] = telling.module.moment(telling.found)
     return orjson.dumps(page, option=orjson.OPT_SERIALIZE_NUMPY, default=listed)
 
 
@@ -147,7 +161,13 @@ def as_page(telling: Telling) -> bytes:
     """The lens's page."""
     template, path = f"{telling.lens}.html", path_of(telling.lens)
     return rendering.lens_page(
-        template, path, telling.lens, telling.asked, telling.spoken, here=telling.here
+        template,
+        path,
+        telling.lens,
+        telling.asked,
+        telling.spoken,
+        here=telling.here,
+        whole=telling.whole,
     )
 
 
@@ -170,6 +190,7 @@ def as_page_drawn(width: Width) -> Form:
             telling.asked,
             telling.spoken,
             here=telling.here,
+            whole=telling.whole,
             drawing=Markup(picture.svg_in_a_page(telling.figure, width).decode()),
         )
 
@@ -183,7 +204,7 @@ def as_api_page(telling: Telling) -> bytes:
 
 def as_script(framework: str) -> Form:
     """A script that finds the experiment's numbers by autograd."""
-    return lambda telling: code(framework, telling.asked.experiment, telling.here).encode()
+    return lambda telling: code(framework, of_weights(telling.asked), telling.here).encode()
 
 
 # Torch has no peepholes; they are named as it would name them, after the cell that they look at.
@@ -204,7 +225,8 @@ def as_tensors(telling: Telling) -> bytes:
         if array is not None and array.size
     }
     named["inputs"] = np.ascontiguousarray(inputs)
-    return safetensors.numpy.save(named, {"link": address("/", write(experiment))})
+    link = address("/", write(*of_weights(telling.asked)))
+    return safetensors.numpy.save(named | read_outs(), {"link": link})
 
 
 def listed(value: Any) -> Any:
@@ -266,4 +288,8 @@ NAMING_THE_SERVER = {
     "torch",
     "jax",
 }
-WITHOUT_NUMBERS = {"api-page", "torch", "jax", "safetensors"}
+WITHOUT_WEIGHTS = {"api-page", "torch", "jax"}
+WITHOUT_NUMBERS = WITHOUT_WEIGHTS | {"safetensors"}
+# What tells of work in chunks as much as is known, while all others wait for its end.
+AS_FAR_AS_KNOWN = {"plot", "page", "frame", "wide-page", "narrow-page"}
+AS_FAR_AS_KNOWN |= {"wide-sketch", "narrow-sketch"}

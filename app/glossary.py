@@ -96,6 +96,12 @@ GLOSSARY: dict[str, Entry] = {
         "How much a result would change, if something it depends on changed a little. Learning "
         "follows it; where it is next to nothing, nothing is learnt.",
     ),
+    "guessing": Entry(
+        "guessing",
+        "Answering a task without looking at the sequence, knowing only how often each answer "
+        "comes. Who loses no less than that has learnt nothing from the past.",
+        ("guess", "guesses"),
+    ),
     "half-life": Entry(
         "half-life",
         "After how many steps the direct path keeps half.",
@@ -123,6 +129,12 @@ GLOSSARY: dict[str, Entry] = {
         "time-lag",
         "How many steps lie between two moments.",
     ),
+    "loss": Entry(
+        "loss",
+        "What training makes smaller: how far a network’s answers are from what was asked. A mean "
+        "square of numbers, or for symbols the mean surprise in nats.",
+        ("losses",),
+    ),
     "Lyapunov exponent": Entry(
         "lyapunov",
         "The average rate, per step, at which nearby states part or approach. Above 0 the run is "
@@ -132,6 +144,18 @@ GLOSSARY: dict[str, Entry] = {
         "peephole",
         "A weight through which a gate sees the cell state itself (Gers, Schraudolph & "
         "Schmidhuber 2002).",
+    ),
+    "phase map": Entry(
+        "phase-map",
+        "A map over two knobs: every point is an experiment of its own. Where its colours change "
+        "abruptly, the network changes its nature.",
+        ("phase maps",),
+    ),
+    "quartiles": Entry(
+        "quartiles",
+        "The middle half of many values lies between them: a quarter is below the lower one, a "
+        "quarter above the upper one.",
+        ("quartile",),
     ),
     "read-out": Entry(
         "read-out",

@@ -22,6 +22,7 @@ ALLOWED_IN_WORDS = {
     "v": f"{LINK_VERSION}, the only link version there is",
     "chrono": OFF_OR_LONG,
     "vs_chrono": OFF_OR_LONG,
+    "words": "text of 2 to 1000 characters, two of which differ",
     "hide": "names of controls with commas between them, out of " + ", ".join(HIDEABLE),
 }
 

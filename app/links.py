@@ -28,6 +28,12 @@ class Asked(NamedTuple):
     view: View = View()
 
 
+def of_weights(asked: Asked) -> Asked:
+    """What of a link decides the weights: the experiment, and how it was trained where it was."""
+    experiment, focus, _ = asked
+    return Asked(experiment, focus.lesson() if focus.trained is not None else Focus())
+
+
 def read(query: bytes, *, with_view: bool, budget: Budget = USUAL) -> Asked:
     """What a query string asks for, unused knobs at their value in force.
 

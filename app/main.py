@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
-from app import api, pages, problems
+from app import api, pages, problems, streams
 from app.assets import build
 from app.compute import Compute
 from app.door import CLIENT_LEFT, Door
@@ -34,7 +34,7 @@ def create_app(chosen: Settings | None = None) -> FastAPI:
         try:
             yield
         finally:
-            compute.stop()
+            await compute.stop()
 
     app = FastAPI(
         title="Gradient Highways",
@@ -47,6 +47,7 @@ def create_app(chosen: Settings | None = None) -> FastAPI:
     )
     app.state.compute = compute
     app.include_router(api.router)
+    app.include_router(streams.router)
     app.include_router(pages.router)
     app.add_api_route("/healthz", healthz, summary="The process answers")
     app.add_api_route("/readyz", readyz, summary="The workers answer", responses=NOT_READY)
@@ -55,7 +56,9 @@ def create_app(chosen: Settings | None = None) -> FastAPI:
     app.add_exception_handler(HTTPException, problems.http_answer)
     app.add_exception_handler(ClientLeft, nobody_there)
     app.add_exception_handler(Exception, problems.unforeseen_answer)
-    app.router.routes.insert(0, Directory([*api.router.routes, *pages.router.routes, *app.routes]))
+    app.router.routes.insert(
+        0, Directory([r for part in (api, streams, pages) for r in part.router.routes] + app.routes)
+    )
     app.openapi = lambda: described(app)  # type: ignore[method-assign]
     # Around everything, the answer to a fault of ours too.
     inside = app.build_middleware_stack

@@ -45,12 +45,14 @@ class Full(Exception):
 @dataclass(eq=False)
 class Job:
     """One call on its way: what kind of work it is (of what, in which form), how much longer than
-    the least of its kind it should take, who waits for it."""
+    the least of its kind it should take, who waits for it. One that is `patient` lets all others
+    go first: it is a chunk of work that takes long anyway."""
 
     kind: Kind
     call: Call
     expected_s: float
     answer: asyncio.Future[Any]
+    patient: bool = False
     waiting: int = 0
     began: float | None = field(default=None)
 
@@ -134,7 +136,13 @@ class Pool:
             Full: too many jobs wait, or for too long.
         """
         self.require_room()
-        job = Job(kind, call, expected_s, asyncio.get_running_loop().create_future())
+        return self.enlist(kind, call, expected_s)
+
+    def enlist(self, kind: Kind, call: Call, expected_s: float, patient: bool = False) -> Job:
+        """Put a part of long work into the queue, for which there is always room: whoever watches
+        it was admitted."""
+        answer = asyncio.get_running_loop().create_future()
+        job = Job(kind, call, expected_s, answer, patient)
         self.jobs[job] = None
         job.answer.add_done_callback(lambda _: self.leave(job))
         self.news.set()
@@ -152,10 +160,11 @@ class Pool:
         Raises:
             Full: too many jobs wait, or for too long.
         """
-        if len(self.jobs) < self.number:
+        urgent = sum(not job.patient for job in self.jobs)
+        if urgent < self.number:
             return
         wait_s = self.wait_s()
-        if len(self.jobs) >= self.number + self.most_waiting or wait_s > self.most_wait_s:
+        if urgent >= self.number + self.most_waiting or wait_s > self.most_wait_s:
             raise Full(wait_s)
 
     @property
@@ -164,10 +173,12 @@ class Pool:
         return [job for job in self.jobs if job.began is None]
 
     def wait_s(self) -> float:
-        """How long, as far as one can tell, until all that is here now is done."""
+        """How long, as far as one can tell, until all is done that does not let others go first."""
         now = monotonic()
         left = 0.0
         for job in self.jobs:
+            if job.patient and job.began is None:
+                continue
             of_it = self.pace.seconds(job.kind, job.expected_s)
             left += of_it if job.began is None else max(0.0, of_it - (now - job.began))
         return left / self.number
@@ -194,10 +205,10 @@ class Pool:
         await self.hire(place)
 
     async def take(self) -> Job:
-        """The job that has waited longest."""
+        """The job that has waited longest, of those that cannot wait if there are any."""
         while True:
-            if job := next((one for one in self.jobs if one.began is None), None):
-                return job
+            if waiting := self.waiting:
+                return next((job for job in waiting if not job.patient), waiting[0])
             self.news.clear()
             await self.news.wait()
 

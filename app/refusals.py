@@ -7,7 +7,7 @@ from app.budget import MEGABYTE, Budget, affordable, affordable_steps, flops, me
 from app.errors import Problem, WrongKey
 from app.keys import default
 from app.knobs import Experiment
-from app.lenses import LENSES
+from app.lenses import IN_CHUNKS, LENSES
 from app.lenses.compare.computed import SecondLeftFloat64
 from app.links import Asked, plain, write
 from app.reading import mantissa
@@ -15,6 +15,8 @@ from lstm_engine.errors import LeftFloat64
 
 AGAIN_AFTER_S = 5  # where nobody can tell: about what a new server takes
 AFTER_A_LOSS_S = 60  # what killed two workers may kill more
+# What makes work in chunks long, and the least of it that says something.
+HOW_MUCH = {"seeds": 1, "x_points": 4, "y_points": 4, "updates": 100, "batch": 1}
 
 
 def admit(asked: Asked, budget: Budget, lens: str = "highway") -> None:
@@ -29,6 +31,43 @@ def admit(asked: Asked, budget: Budget, lens: str = "highway") -> None:
         second = asked.focus.second(asked.experiment)
         if not within(second, budget):
             raise too_large(asked, second, budget, "vs_")
+    if lens in IN_CHUNKS:
+        admit_work(asked, budget, lens)
+    elif asked.focus.trained is not None:
+        lesson = asked.focus.lesson(updates=max(1, asked.focus.trained))
+        admit_work(asked._replace(focus=lesson), budget, "training")
+
+
+def admit_work(asked: Asked, budget: Budget, lens: str) -> None:
+    """Refuse work in chunks that costs too much, all of it or its dearest point.
+
+    Raises:
+        Problem: 422 with the cost, the limit and what to lower.
+    """
+    work, (experiment, focus, view) = LENSES[lens], asked
+    if not within(dearest := work.dearest(experiment, focus), budget):
+        raise too_large(asked, dearest, budget, "")
+    cost_s = work.expected_s(experiment, focus)
+    if cost_s <= budget.work_s:
+        return
+    keys = [key for key in HOW_MUCH if key in work.KEYS]
+    cheaper = focus
+    while work.expected_s(experiment, cheaper) > budget.work_s:
+        halves = {key: max(HOW_MUCH[key], getattr(cheaper, key) // 2) for key in keys}
+        if cheaper == (cheaper := cheaper.model_copy(update=halves)):
+            experiment = experiment.model_copy(update={"H": max(1, experiment.H // 2)})
+    message = (
+        f"would keep a core busy for {cost_s:,.0f} s, and the limit is {budget.work_s:,.0f} s: "
+        f"lower {', '.join(keys)}, T or H"
+    )
+    key = keys[0]
+    raise Problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "This is too much work",
+        f"{key}={getattr(focus, key)} {message}.",
+        [WrongKey(key, str(getattr(focus, key)), message)],
+        write(experiment, cheaper, view),
+    )
 
 
 def too_large(asked: Asked, experiment: Experiment, budget: Budget, prefix: str) -> Problem:
@@ -118,6 +157,14 @@ def later(title: str, detail: str, after: int = AGAIN_AFTER_S) -> Problem:
     """The answer where nobody can do it now."""
     detail = f"{detail}; try again in {seconds(after)}."
     return Problem(HTTPStatus.SERVICE_UNAVAILABLE, title, detail, retry_after_s=after)
+
+
+def too_many_watch(most: int, of_whom: str) -> Problem:
+    """The answer where as much work in chunks is watched as may be."""
+    return later(
+        "Too many at once",
+        f"{most} phase maps and trainings{of_whom} are under way, as many as may be; close one",
+    )
 
 
 def crowded() -> Problem:

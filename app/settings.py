@@ -65,6 +65,20 @@ class Settings(BaseModel):
         Real,
         Field(gt=0, le=3600, description="seconds of a worker for one answer; then it is stopped"),
     ] = 20.0
+    work_limit_s: Annotated[
+        Real,
+        Field(
+            gt=0,
+            le=1e7,
+            description="seconds of one core for a phase map or a training; more is refused",
+        ),
+    ] = USUAL.work_s
+    streams: Annotated[
+        Whole, Field(ge=1, le=10000, description="phase maps and trainings watched at once")
+    ] = 16
+    streams_per_address: Annotated[
+        Whole, Field(ge=1, le=10000, description="of which by one address")
+    ] = 4
     queue_length: Annotated[
         Whole, Field(ge=0, le=100000, description="answers that may wait for a worker")
     ] = 64
@@ -108,6 +122,14 @@ class Settings(BaseModel):
     connections: Annotated[
         Whole, Field(ge=1, le=100000, description="connections open at once")
     ] = 1000
+    dask_scheduler: Annotated[
+        str,
+        Field(
+            pattern=r"^((tcp|tls)://[^/\s]+:[0-9]+)?$",
+            description="scheduler of the Dask cluster that does phase maps and trainings "
+            "(tcp://host:8786); empty: this service's own processes do",
+        ),
+    ] = ""
     log_format: Annotated[
         Literal["text", "json"], Field(description="for people, or for programs")
     ] = "text"

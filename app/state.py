@@ -9,7 +9,7 @@ from typing import Any
 from app.keys import control, default, words
 from app.knobs import Experiment
 from app.lenses import LENSES
-from app.links import Asked, address, path_of, plain, write
+from app.links import Asked, address, of_weights, path_of, plain, write
 from app.presets import PRESETS, next_seed
 from app.view import View
 from lstm_engine import CELLS
@@ -25,6 +25,7 @@ NAMED_AFTER_THE_CELL = tuple(
 def state(lens: str, asked: Asked) -> dict[str, Any]:
     """What the page knows beside the figure: links, values of the form, presets, files."""
     experiment, focus, view = asked
+    weights = write(*of_weights(asked))
     path, shown, told = path_of(lens), write(*asked), write(experiment, focus)
     unused = experiment.unused()
     another = experiment.model_copy(update={"seed": next_seed(experiment.seed)})
@@ -54,11 +55,11 @@ def state(lens: str, asked: Asked) -> dict[str, Any]:
             "JSON": address(f"/api/{lens}", told),
             "CSV": address(f"/api/{lens}.csv", told),
             "NPZ": address(f"/api/{lens}.npz", told),
-            "weights": address("/api/weights.safetensors", write(experiment)),
+            "weights": address("/api/weights.safetensors", weights),
             "PNG": address(f"/picture/{lens}-wide.png", shown),
             "SVG": address(f"/picture/{lens}.svg", shown),
-            "PyTorch": address("/api/code/highway_torch.py", write(experiment)),
-            "JAX": address("/api/code/highway_jax.py", write(experiment)),
+            "PyTorch": address("/api/code/highway_torch.py", weights),
+            "JAX": address("/api/code/highway_jax.py", weights),
             "HTML": address(f"/export/{lens}.html", shown),
         },
     }

@@ -9,8 +9,10 @@ from typing import Annotated, Any, Literal, Optional, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
+from app.axes import Axes
 from app.grammar import names_of
 from app.knobs import Control, Experiment, Integer
+from app.learning import Learning
 
 # What a second experiment may have of its own: not its length, for the two are laid side by side.
 COMPARED = tuple(
@@ -46,7 +48,7 @@ fields: dict[str, Any] = {f"vs_{key}": compared(key) for key in COMPARED}
 SECOND: Any = create_model("Second", **fields)
 
 
-class Focus(SECOND):
+class Focus(SECOND, Axes, Learning):
     """Where a lens looks closely. What a lens has no use for travels along in the link."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -81,6 +83,11 @@ class Focus(SECOND):
         Control("Looking closely", "Worked example"),
     ] = "experiment"
 
+    def lesson(self, **changes: Any) -> "Focus":
+        """What of it says how networks learn, and which of what they learnt is looked at."""
+        kept = {key: getattr(self, key) for key in Learning.model_fields}
+        return Focus.model_construct(**Focus().model_dump() | kept | changes)
+
     def second(self, experiment: Experiment) -> Experiment:
         """The experiment with which another one is compared: the same but for what is set here.
 
@@ -114,6 +121,13 @@ class View(BaseModel):
         Integer | None,
         Field(ge=0, le=20000, description="the step that is marked in every panel"),
         Control("View", "Marked step", toggles=True),
+    ] = None
+    update: Annotated[
+        Integer | None,
+        Field(
+            ge=0, le=20000, description="the update of training that is shown; by default the last"
+        ),
+        Control("View", "Shown update"),
     ] = None
     order: Annotated[
         Literal["index", "survival"],

@@ -50,6 +50,7 @@ class Watch:
         self.queue_length = gauge("queue_length", "Jobs that wait for a worker")
         self.workers_busy = gauge("workers_busy", "Workers at work")
         self.wait_s = gauge("queue_wait_seconds", "Predicted time until all that waits is done")
+        self.streams = gauge("streams", "Phase maps and trainings that are watched")
         self.held_bytes = gauge("held_bytes", "Large answers that clients have not taken yet")
         self.kept_bytes = gauge("kept_bytes", "Memory that finished answers take")
 

@@ -31,35 +31,60 @@ from lstm_engine.check import Check, Estimate, check_states, check_weights
 from lstm_engine.clip import clip_by_norm, clip_by_value, clip_coefficient
 from lstm_engine.cost import peak_bytes
 from lstm_engine.directions import log10_directions
-from lstm_engine.errors import LeftFloat64
+from lstm_engine.errors import Diverged, LeftFloat64
 from lstm_engine.from_to import CellFromTo, RnnFromTo, cell_from_to, rnn_from_to, steps_walked
 from lstm_engine.one_step import jacobian, pull_back, recurrence
 from lstm_engine.signals import SIGNALS, draw_inputs
-from lstm_engine.spectrum import log10_singular_values, lyapunov_exponents, step_eigenvalues
+from lstm_engine.spectrum import (
+    largest_lyapunov,
+    log10_singular_values,
+    lyapunov_exponents,
+    step_eigenvalues,
+)
 from lstm_engine.stretches import NearTheEnds, direct_between, exact_between
 from lstm_engine.survival import CellSurvival, RnnSurvival, cell_survival, rnn_survival
+from lstm_engine.tasks import TASKS, Examples, Task, draw_examples
+from lstm_engine.training import (
+    Learner,
+    Parameters,
+    Record,
+    Setting,
+    begin,
+    loss_and_gradients,
+    parameters,
+    train,
+)
 from lstm_engine.weights import Weights, batch, draw_cell, draw_rnn
 
 __all__ = [
     "CELLS",
     "SIGNALS",
+    "TASKS",
     "Cell",
     "CellBlocks",
     "CellFromTo",
     "CellSurvival",
     "Check",
+    "Diverged",
     "Entries",
     "Estimate",
+    "Examples",
     "GateGradient",
     "Gradients",
+    "Learner",
     "LeftFloat64",
     "NearTheEnds",
+    "Parameters",
+    "Record",
     "Rnn",
     "RnnFromTo",
     "RnnSurvival",
+    "Setting",
     "Slopes",
+    "Task",
     "Weights",
     "batch",
+    "begin",
     "bptt",
     "cell_blocks",
     "cell_from_to",
@@ -72,6 +97,7 @@ __all__ = [
     "clip_coefficient",
     "direct_between",
     "draw_cell",
+    "draw_examples",
     "draw_inputs",
     "draw_rnn",
     "exact_between",
@@ -79,13 +105,16 @@ __all__ = [
     "horizon",
     "jacobian",
     "jacobian_between",
+    "largest_lyapunov",
     "largest_singular_value",
     "linear_loss",
     "log10_directions",
     "log10_singular_values",
     "log10_spectral_norms",
+    "loss_and_gradients",
     "lstm",
     "lyapunov_exponents",
+    "parameters",
     "pascanu_bound",
     "peak_bytes",
     "pull_back",
@@ -95,5 +124,6 @@ __all__ = [
     "spectral_radius",
     "step_eigenvalues",
     "steps_walked",
+    "train",
     "verdict",
 ]

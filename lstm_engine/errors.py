@@ -17,3 +17,21 @@ class LeftFloat64(ArithmeticError):
     def __reduce__(self) -> tuple[type["LeftFloat64"], tuple[str, int]]:
         """Survive the trip back from a worker process with both attributes."""
         return type(self), (self.cell, self.step)
+
+
+class Diverged(ArithmeticError):
+    """Training left float64: a state, the loss, its gradient or a parameter is not finite.
+
+    Attributes:
+        cell: what was trained, "lstm", "rnn", ….
+        update: the first update (1, 2, …) that could not be made.
+    """
+
+    def __init__(self, cell: str, update: int) -> None:
+        super().__init__(f"the training of the {cell} leaves float64 at update {update}")
+        self.cell = cell
+        self.update = update
+
+    def __reduce__(self) -> tuple[type["Diverged"], tuple[str, int]]:
+        """Survive the trip back from a worker process with both attributes."""
+        return type(self), (self.cell, self.update)

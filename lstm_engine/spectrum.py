@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstm_engine import graded
-from lstm_engine.cell import Cell
-from lstm_engine.gates import Array
+from lstm_engine.cell import Cell, Slopes
+from lstm_engine.gates import LN2, Array
 from lstm_engine.one_step import jacobian, recurrence
 from lstm_engine.weights import Weights
 
@@ -137,6 +137,61 @@ def lyapunov_exponents(
     means = np.cumsum(growth, axis=0) / np.arange(1, len(growth) + 1)[:, None]
     order = np.argsort(-means[-1], kind="stable")
     return means[-1, order], means[:, order]
+
+
+def largest_lyapunov(cell: Cell, states: Any, weights: Weights, first: int = 1) -> Array:
+    """The largest Lyapunov exponent of many runs at once: how fast one direction grows.
+
+        λ = (ln ‖J_T ⋯ J_first v‖ − ln ‖v‖) / (T − first + 1)
+
+    The direction v is the one that `lyapunov_exponents` sets out with, and so is λ, the first of
+    its `leading=1`: with a single direction the R_t are numbers, and their logarithms add up to
+    this.
+
+    Args:
+        cell: the cell's module, or an `Rnn`.
+        states: of `cell.forward`, one experiment's or a batch's.
+        weights: the same as in `cell.forward`.
+        first: the first step, 1 … T.
+
+    Returns:
+        (…), in ln a step; −inf where the direction is lost exactly. A row of a batch holds the same
+        bits that it would have alone.
+
+    Raises:
+        ValueError: where `first` is not within 1 … T.
+
+    Source: `docs/math.md`, section "Spectra"; Benettin et al. 1980.
+    """
+    *lead, T_and_1, H = states.h.shape
+    _check(states, first, T_and_1 - 1)
+    one_state = cell.slopes(states, weights, first, first).past_cell is None
+    v = np.broadcast_to(_frame(H if one_state else 2 * H, 1)[:, 0], (*lead, H * (2 - one_state)))
+    log2 = np.zeros(lead, dtype=np.int64)  # what v has been divided by; only powers of two are
+    many = max(1, MANY // int(np.prod(lead)))
+    for start in range(first, T_and_1, many):
+        slopes = cell.slopes(states, weights, start, min(start + many, T_and_1) - 1)
+        for k in range(slopes.carry.shape[-2]):
+            v = _moved(slopes, k, weights.weight_hh, v)
+            size = np.frexp(np.abs(v).max(axis=-1))[1]
+            v = np.ldexp(v, -size[..., None])
+            log2 += size
+    with np.errstate(divide="ignore"):
+        growth = np.log(np.sqrt(np.vecdot(v, v))) + log2 * LN2
+    return np.asarray(growth / (T_and_1 - first))
+
+
+def _moved(slopes: Slopes, k: int, weight_hh: Array, v: Array) -> Array:
+    """Row k's Jacobian times v (…, n), through weight_hh itself: no Jacobian is made."""
+    into_cell = slopes.into_cell[..., k, :, :]
+    *lead, gates, H = into_cell.shape
+    blocks = weight_hh.shape[-2] // H
+    heard = np.matvec(weight_hh, v[..., -H:]).reshape(*lead, blocks, H)
+    c = slopes.carry[..., k, :] * v[..., :H] + (into_cell * heard[..., :gates, :]).sum(axis=-2)
+    if slopes.past_cell is None:
+        return np.asarray(c)
+    h = slopes.read_out[..., k + 1, :] * c + slopes.past_cell[..., k, :] * heard[..., -1, :]
+    return np.concatenate((c, h), axis=-1)
 
 
 def _frame(n: int, leading: int | None) -> Array:

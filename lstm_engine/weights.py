@@ -33,6 +33,11 @@ STREAMS = (
     "cell.peephole",
     "loss.read_out",
     "check.directions",
+    "task.adding",
+    "task.copy",
+    "task.order",
+    "task.text",
+    "training.read_out",
 )
 
 

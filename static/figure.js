@@ -29,8 +29,8 @@ function made(tag, properties = {}, attributes = {}) {
 const sentence = ([head, ...rest]) => `${head}: ${rest.map(saying).join(", ")}`;
 
 export class Figure {
-  constructor(element, { source, pinned, failed, left }) {
-    Object.assign(this, { element, source, pinned, failed, left, answer: null, place: null, turn: 0 });
+  constructor(element, { source, pinned, opened, failed, left }) {
+    Object.assign(this, { element, source, pinned, opened, failed, left, answer: null, place: null, turn: 0 });
     this.plot = element.querySelector(".plot");
     this.tip = element.querySelector(".tip");
     this.sketch = element.querySelector(".sketch");
@@ -222,11 +222,23 @@ export class Figure {
   }
 
   #pin(place) {
-    const { picks } = this.plot.data[place.trace].meta;
+    const { picks, opens } = this.plot.data[place.trace].meta;
+    if (opens) {
+      this.opened?.(this.#experiment(opens, place));
+      return null;
+    }
     const { x, y } = coordinates(this.plot, place);
     const pairs = [[picks[0], x.step ?? x.unit], [picks[1], y.step ?? y.unit]];
     const picked = Object.fromEntries(pairs.filter(([field, value]) => field && value !== undefined));
     return Object.keys(picked).length ? this.pinned(picked) : null;
+  }
+
+  // Which knobs an experiment has at a place of a map of experiments.
+  #experiment(opens, { trace, column, row }) {
+    const { meta } = this.plot.data[trace];
+    const at = { x: column, y: row };
+    const axes = Object.entries(opens).filter(([, key]) => key);
+    return Object.fromEntries(axes.map(([axis, key]) => [key, this.answer.axes[meta[axis]].values[at[axis]]]));
   }
 
   // Where the pointer is, or else a place, in pixels of the figure.

@@ -5,6 +5,9 @@ import { copying } from "./copies.js";
 import { Figure } from "./figure.js";
 import { loadPlotly } from "./library.js";
 import { fill, follow, grey, lead, name, queryOf, ready, sliders, wrongWith } from "./link.js";
+import { Stages } from "./stages.js";
+import { Timeline } from "./timeline.js";
+import { Toil } from "./toil.js";
 
 // The server's picture is all there is to see until a hand moves; then the plot takes its place.
 const HANDS = ["pointermove", "pointerdown", "touchstart", "wheel", "keydown", "focusin"];
@@ -33,7 +36,10 @@ export function open(form, left) {
   let newEntry = false;
   let shown = {};
   let query = location.search.slice(1);
+  let canonical = "";
   let resting = null;
+  // Work that takes longer comes in stages, and the form's field `moment` names the one to look at.
+  const { stages, moment } = form.dataset;
 
   const figure = new Figure(element("figure"), {
     source: form.dataset.plotly,
@@ -61,17 +67,35 @@ export function open(form, left) {
         moved({ picture: false });
       };
     },
+    // The experiment at a place of a map of experiments, through the first lens.
+    opened(knobs) {
+      const [path, now = "v=1"] = document.querySelector("nav.lenses a").getAttribute("href").split("?");
+      const others = now.split("&").filter((pair) => !(pair.split("=")[0] in knobs));
+      const pairs = Object.entries(knobs).map(([key, value]) => `${key}=${value}`);
+      const link = Object.assign(document.createElement("a"), { href: `${path}?${[...others, ...pairs].join("&")}` });
+      main.append(link);
+      link.click();
+      link.remove();
+    },
   });
 
-  const newest = new Newest({
+  const newest = new (stages ? Stages : Newest)({
     answered(answer, { of, travelled, reset, remembered }) {
       if (of !== journey) return;
       trouble(null);
       grey(form, answer.state.unused);
       name(form, answer.state.words);
-      if (travelled) fill(form, answer.state, { reset });
-      ({ values: shown, query } = answer.state);
+      if (travelled) {
+        const at = form.elements[moment]?.value;
+        fill(form, answer.state, { reset });
+        if (at) form.elements[moment].value = at;
+      }
+      ({ values: shown, query, link: canonical } = answer.state);
       if (!remembered) remember(answer.state.link);
+      if (timeline) {
+        timeline.add(answer);
+        return;
+      }
       say(answer);
       if (travelled) dispatchEvent(new Event("marked"));
       if (!answer.picture) {
@@ -93,6 +117,19 @@ export function open(form, left) {
     working(is) {
       form.classList.toggle("busy", is);
       element("figure").setAttribute("aria-busy", is);
+      toil?.working(is);
+    },
+    came: (progress) => toil.came(progress),
+  });
+  const toil = stages && new Toil(element("toil"), newest);
+  const timeline = moment && new Timeline(element("timeline"), {
+    shows(answer) {
+      say(answer);
+      figure.draw(answer);
+    },
+    rests(at) {
+      form.elements[moment].value = at;
+      remember(canonical);
     },
   });
 
@@ -104,6 +141,11 @@ export function open(form, left) {
     asked = [wanted, how];
     const { picture = !figure.touched(), ...context } = how;
     clearTimeout(resting);
+    if (stages) {
+      timeline?.clear(form.elements[moment].value);
+      newest.ask(`${stages}?${withoutMoment(wanted)}`, { of: journey, ...context });
+      return;
+    }
     const place = picture ? `${form.dataset.picture}-${figure.width}` : form.dataset.plot;
     newest.ask(`${place}?${wanted}`, { of: journey, ...context });
   }
@@ -126,7 +168,16 @@ export function open(form, left) {
     ask(to, { travelled: true, reset, remembered });
   }
 
-  function remember(link) {
+  // The moment is of no concern to the server, which tells of all.
+  const isMoment = (pair) => pair.startsWith(`${moment}=`);
+  const withoutMoment = (wanted) => wanted.split("&").filter((pair) => !isMoment(pair)).join("&");
+  const withMoment = (link) => {
+    const at = moment && form.elements[moment].value;
+    return at ? `${link}${link.includes("?") ? "&" : "?v=1&"}${moment}=${at}` : link;
+  };
+
+  function remember(known) {
+    const link = withMoment(known);
     if (link === location.pathname + location.search) return;
     if (newEntry) history.pushState(null, "", link);
     else history.replaceState(null, "", link);
@@ -175,6 +226,7 @@ export function open(form, left) {
   }
 
   form.addEventListener("input", ({ target }) => {
+    if (!target.name && !target.dataset.for) return; // the line of time
     if (target.type === "range") lead(target);
     else sliders(form).filter((slider) => slider.dataset.for === target.id).forEach(follow);
     const wrong = target.type === "range" ? "" : wrongWith(target);
@@ -185,7 +237,8 @@ export function open(form, left) {
       return;
     }
     clearTimeout(pausing);
-    moved();
+    if (target.name && target.name === moment) timeline.go(target.value);
+    else moved();
     moving = true;
   });
   // A slider's key held down or pressed again and again is one way of moving, as a drag is.
@@ -194,6 +247,7 @@ export function open(form, left) {
   form.addEventListener("keydown", () => { byKey = true; });
   form.addEventListener("pointerdown", () => { byKey = false; });
   form.addEventListener("change", ({ target }) => {
+    if (!target.name && !target.dataset.for) return;
     clearTimeout(pausing);
     if (byKey && target.type === "range") pausing = setTimeout(() => { moving = false; }, 700);
     else moving = false;
@@ -228,10 +282,13 @@ export function open(form, left) {
   document.documentElement.classList.add("ready");
   for (const field of form.querySelectorAll("[data-optional]")) field.disabled = false;
 
-  wake = () => {
-    loadPlotly(form.dataset.plotly).catch(() => {});
-    plot();
-  };
-  if (awake) resting = setTimeout(wake, REST);
+  if (stages) ask(query, { remembered: true });
+  else {
+    wake = () => {
+      loadPlotly(form.dataset.plotly).catch(() => {});
+      plot();
+    };
+    if (awake) resting = setTimeout(wake, REST);
+  }
   return { travel, trouble, query: () => (newest.unsettled && asked.length ? asked[0] : query) };
 }

@@ -62,7 +62,7 @@ export function fill(form, { values, unused }, { reset = false } = {}) {
   sliders(form).forEach(follow);
 }
 
-export const sliders = (form) => [...form.querySelectorAll("input[type=range]")];
+export const sliders = (form) => [...form.querySelectorAll("input[type=range][data-for]")];
 
 // Range inputs round what they are given, so a slider only counts stops, and the field beside it
 // holds the value. On a log scale the stops are whole numbers, each of them once.

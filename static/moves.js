@@ -54,7 +54,10 @@ function nextPanel(plot, place, by) {
 }
 
 function enter(plot, panel, at) {
-  const number = plot.data.findIndex((trace) => trace.xaxis === panel && (isMap(trace) || trace.y.some(Number.isFinite)));
+  const drawn = (trace, points) => trace.xaxis === panel && (isMap(trace) || trace.y.filter(Number.isFinite).length >= points);
+  // A curve rather than a level, which has two ends and nothing between them.
+  const curve = plot.data.findIndex((trace) => drawn(trace, 3) && (isMap(trace) || trace.meta.told));
+  const number = curve >= 0 ? curve : plot.data.findIndex((trace) => drawn(trace, 1));
   if (number < 0) return null;
   const trace = plot.data[number];
   const { x, y } = axesOf(plot, trace);

@@ -44,12 +44,13 @@ function heading(plot, place) {
   const at = coordinates(plot, place);
   const alone = at.y.step === undefined || at.x.step === undefined;
   const words = ["x", "y"].flatMap((side) => {
-    const { step, unit } = at[side];
+    const { step, unit, setting } = at[side];
+    if (setting !== undefined) return [`${axes[side].name} ${signed(setting)}`];
     if (step !== undefined) return during(axes[side], step, alone);
     return unit === undefined ? [] : [named(trace.meta.units ? "unit" : axes[side].name, unit)];
   });
   if (trace.meta.dots) words.unshift(trace.meta.name);
-  return words.join(" · ") || saying(quantity(axes.x, trace.x[place.column]));
+  return words.join(axes.x.kind === "knob" ? ", " : " · ") || saying(quantity(axes.x, trace.x[place.column]));
 }
 
 function during({ name, read, length }, step, alone) {
@@ -65,6 +66,12 @@ function valueAt(plot, trace, { x: across, y: up }) {
   const { x, y } = axesOf(plot, trace);
   if (isMap(trace)) return trace.z[indexOn(y, up)]?.[indexOn(x, across)];
   return trace.y[trace.x.indexOf(standsOn(x, across))];
+}
+
+// What the server says of a cell, where a number is not all there is to say.
+function saidOf(plot, trace, { x: across, y: up }) {
+  const { x, y } = axesOf(plot, trace);
+  return trace.meta.said?.[indexOn(y, up)]?.[indexOn(x, across)];
 }
 
 // A name and its value as one says them; a colon keeps two numbers apart.
@@ -87,7 +94,8 @@ export function told(plot, place) {
   const lines = alike.flatMap((other) => {
     const own = other === trace && !isMap(trace);
     const value = own ? trace.y[place.column] : valueAt(plot, other, { x: across, y: at.y });
-    return value === undefined ? [] : [[other.meta.name, WORDS[other.meta.quantity](value)]];
+    if (value === undefined) return [];
+    return [[other.meta.name, saidOf(plot, other, at) ?? WORDS[other.meta.quantity](value)]];
   });
   return [head, ...lines];
 }

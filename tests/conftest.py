@@ -1,6 +1,7 @@
 """One app with its workers for the whole run, and one real server for the browser."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -11,6 +12,8 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from fastapi import FastAPI
@@ -18,11 +21,14 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from starlette.testclient import TestClient
 
+from app.lenses import IN_CHUNKS
 from app.main import create_app
 from app.settings import Settings
 
 TOP = Path(__file__).resolve().parent.parent
 START_LIMIT_S = 60
+WAITS_FOR_THE_END = re.compile(rf"/(api|picture|preview|export)/({'|'.join(IN_CHUNKS)})\b")
+SMALL = {"batch": 2, "updates": 3, "seeds": 2, "x_points": 4, "y_points": 3}
 STOP_LIMIT_S = 20
 
 # The same examples on every run; without a deadline, since a test that waits for a worker shares
@@ -42,10 +48,29 @@ def app() -> FastAPI:
     return create_app(Settings(workers=2, rate_limit_s=0))
 
 
+class Client(TestClient):
+    """Asks the app itself. What takes longer, it asks for small, unless a test says how large."""
+
+    def request(self, method: str, url: Any, **more: Any) -> Any:
+        return super().request(method, small(url), **more)
+
+    def stream(self, method: str, url: Any, **more: Any) -> Any:
+        return super().stream(method, small(url), **more)
+
+
+def small(url: str) -> str:
+    """The address with little work, where it waits for the end of work."""
+    path, _, query = url.partition("?")
+    least = {key: value for key, value in SMALL.items() if f"{key}=" not in query}
+    if not WAITS_FOR_THE_END.match(path) or not least:
+        return url
+    return f"{url}{'&' if query else '?'}{urlencode(least)}"
+
+
 @pytest.fixture(scope="session")
 def client(app: FastAPI) -> Iterator[TestClient]:
-    """Asks the app itself; redirects are shown, not followed, and a fault of ours is raised."""
-    with TestClient(app, follow_redirects=False) as client:
+    """Redirects are shown, not followed, and a fault of ours is raised."""
+    with Client(app, follow_redirects=False) as client:
         yield client
 
 

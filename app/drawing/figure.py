@@ -245,7 +245,62 @@ class Values:
         return self.name
 
 
-Axis = TimeAxis | Units | Values
+@dataclass(frozen=True)
+class KnobAxis:
+    """The values (N,) of a knob at which something was worked out, rising, around each a cell.
+
+    `texts` are the same as links write them; `key` is the knob's, `name` what one calls it.
+    """
+
+    key: str
+    name: str
+    values: Floats
+    texts: tuple[str, ...]
+    scale: Literal["linear", "log"] = "linear"
+
+    def positions(self) -> Floats:
+        """Where each value stands."""
+        return self.values
+
+    def edges(self) -> Floats:
+        """The N + 1 borders between the values' cells, the outer ones as far away as the inner."""
+        at = np.log(self.values) if self.scale == "log" else self.values
+        if len(at) == 1:
+            edges = at + np.array([-0.5, 0.5])
+        else:
+            inner = (at[1:] + at[:-1]) / 2
+            edges = np.concatenate([[2 * at[0] - inner[0]], inner, [2 * at[-1] - inner[-1]]])
+        return np.asarray(np.exp(edges) if self.scale == "log" else edges)
+
+    def span(self) -> tuple[float, float]:
+        """The ends of the axis: the outer borders."""
+        low, *_, high = self.edges().tolist()
+        return low, high
+
+    def ticks(self, pixels: float) -> list[tuple[float, str]]:
+        """(value, label) of the marks along an axis of so many pixels."""
+        low, high = self.span()
+        if len(self.values) == 1:
+            return [(float(self.values[0]), self.texts[0].replace("-", "−"))]
+        if self.scale == "log":
+            digits = (1, 2, 5) if high / low < 300 else (1,)
+            powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+            marks = [n * 10.0**power for power in powers for n in digits]
+            marks = [mark for mark in marks if low <= mark <= high]
+        else:
+            marks = list(ticks_between(low, high, 7 if pixels > 200 else 5))
+        return [(mark, f"{mark:,g}".replace("-", "−")) for mark in marks]
+
+    def place(self, positions: Floats | float) -> Floats:
+        """Where positions lie between the axis's ends, 0 … 1."""
+        return placed(positions, self.span(), self.scale)
+
+    def title(self) -> str:
+        """What the axis counts."""
+        return self.name
+
+
+Axis = TimeAxis | Units | Values | KnobAxis
 
 
 def alike(one: Axis, other: Axis) -> bool:
@@ -280,19 +335,29 @@ def placed(
 
 @dataclass(frozen=True)
 class Map:
-    """A field of cells in the colours of a scale: time × unit, step × step, unit × unit.
+    """A field of cells in the colours of a scale: time × unit, step × step, knob × knob.
 
     `picks` names the form's fields that a click on a cell fills with its column and its row.
+    `lines` lie over the cells, each with places of its own. Where a cell takes more words than
+    its value, `said` has them, the lowest row first, under the name `told`.
     """
 
     name: str
     title: str
     values: Floats  # (N, M): entry [n, m] at the n-th place of x, at unit (or place) m of y
-    x: TimeAxis | Units
-    y: TimeAxis | Units
+    x: TimeAxis | Units | KnobAxis
+    y: TimeAxis | Units | KnobAxis
     scale: str = "kept"  # a key of `Figure.scales`
     quantity: Literal["log10", "ratio", "share", "number"] = "log10"
     picks: tuple[str, str] = ("step", "unit")
+    lines: tuple["Line", ...] = ()
+    legend: Corner = ""
+    told: str = ""
+    said: tuple[tuple[str, ...], ...] = ()
+
+    def places(self, line: "Line") -> Floats:
+        """Where each value of a line stands along x."""
+        return self.x.positions() if line.at is None else line.at
 
     def drawn(self) -> Floats:
         """(rows, columns) as drawn, the lowest row first: units in their axes' orders."""

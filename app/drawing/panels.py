@@ -10,8 +10,8 @@ from app.drawing.figure import (
     ZERO_LINE,
     Box,
     ColourScale,
-    Curves,
     Figure,
+    KnobAxis,
     Line,
     Map,
     Panel,
@@ -26,10 +26,11 @@ from app.drawing.strokes import Points, clipped
 from app.drawing.svg import SvgPen
 
 AnyPen = Pen | SvgPen
-Places = TimeAxis | Units
+Places = TimeAxis | Units | KnobAxis
 
 ROW, STROKE = 19, 35  # of a legend: the height of a row, the length of a line's sample
 MARK_DASH = (3, 3)
+UNSEEN = 0.02  # of a cell's width
 
 
 def x_of(panel: Panel, box: Box, position: float) -> float:
@@ -97,6 +98,9 @@ def even(axis: Places) -> int | None:
     """How many places an axis has, if they share its length evenly."""
     if isinstance(axis, Units):
         return len(axis.order)
+    if isinstance(axis, KnobAxis):
+        widths = np.diff(axis.place(axis.edges())) * len(axis.values)
+        return len(axis.values) if np.abs(widths - 1).max() < UNSEEN else None
     whole = axis.scale == "linear" and len(axis.steps) == axis.length - axis.first + 1
     return len(axis.steps) if whole else None
 
@@ -106,13 +110,15 @@ def places_along(axis: Places, count: int) -> NDArray[np.intp]:
     (low, high), edges = axis.span(), axis.edges()
     share = (np.arange(count) + 0.5) / max(count, 1)
     at = low + (high - low) * share
+    if isinstance(axis, KnobAxis) and axis.scale == "log":
+        at = low * (high / low) ** share
     if isinstance(axis, TimeAxis) and axis.scale == "log":
         at, edges = -low * (high / low) ** share, -edges
     place = np.searchsorted(edges, at, "right") - 1
     return np.where(place < len(edges) - 1, place, -1)
 
 
-def draw_curves(pen: AnyPen, panel: Curves, box: Box) -> None:
+def draw_curves(pen: AnyPen, panel: Panel, box: Box) -> None:
     """Lines, cut at the panel's borders, dots, and the names of the named ones."""
     for line in panel.lines:
         points = points_of(panel, line, box)
@@ -124,7 +130,7 @@ def draw_curves(pen: AnyPen, panel: Curves, box: Box) -> None:
         draw_legend(pen, panel, box)
 
 
-def points_of(panel: Curves, line: Line, box: Box) -> Points:
+def points_of(panel: Panel, line: Line, box: Box) -> Points:
     """Where a line's values lie on the sheet; nan where there is none."""
     x = box.left + panel.x.place(panel.places(line)) * (box.right - box.left)
     y = box.bottom - panel.y.place(line.values) * (box.bottom - box.top)
@@ -138,7 +144,7 @@ def draw_dots(pen: AnyPen, line: Line, points: Points, box: Box) -> None:
         pen.dot(x, y, line.width, line.colour)
 
 
-def draw_legend(pen: AnyPen, panel: Curves, box: Box) -> None:
+def draw_legend(pen: AnyPen, panel: Panel, box: Box) -> None:
     """A sample and the name of each named line, the last one on top."""
     named = [line for line in panel.lines if line.named and len(line.values)]
     widest = max((pen.width(line.name, 12) for line in named), default=0.0)

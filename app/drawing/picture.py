@@ -9,7 +9,6 @@ from app.drawing.figure import (
     NIGHT,
     ROAD,
     ZERO_LINE,
-    Curves,
     Figure,
     Map,
     Sheet,
@@ -101,7 +100,7 @@ def broken(pen: AnyPen, text: str, size: float, width: float) -> list[str]:
 
 def drawn(pen: Pen, figure: Figure, sheet: Sheet) -> bytes:
     """The figure drawn on a sheet, as a PNG whose palette has all of its colours."""
-    colours = {line.colour for p in figure.panels if isinstance(p, Curves) for line in p.lines}
+    colours = {line.colour for panel in figure.panels for line in panel.lines}
     inks = [INK, FAINT_INK, GRID, ZERO_LINE, *sorted(colours)]
     faded = [[round(part * fade) for part in rgb_of(ink)] for ink in inks for fade in FADES]
     fixed = np.array([rgb_of(NIGHT), *faded], dtype=np.uint8)
@@ -124,8 +123,7 @@ def draw_figure(pen: AnyPen, figure: Figure, sheet: Sheet, count: int) -> None:
         draw_axis_below(pen, panel, box, panel.name in sheet.labelled)
         if isinstance(panel, Map):
             draw_map(pen, panel, box, figure.scales[panel.scale], count)
-        else:
-            draw_curves(pen, panel, box)
+        draw_curves(pen, panel, box)
         draw_marks(pen, panel, figure, box)
     for name, box in sheet.bars.items():
         draw_bar(pen, figure.scales[name], box, count)

@@ -19,6 +19,7 @@ from app.drawing.figure import (
     Curves,
     Figure,
     Floats,
+    KnobAxis,
     Line,
     Map,
     Panel,
@@ -65,7 +66,10 @@ def traces(figure: Figure, axes: list[Axis]) -> list[dict[str, Any]]:
         trace | {"xaxis": id_of("x", number), "yaxis": id_of("y", number)}
         for number, panel in enumerate(figure.panels, 1)
         for trace in (
-            [heatmap(panel, axes, named[panel.scale])]
+            [
+                heatmap(panel, axes, named[panel.scale]),
+                *(above(line, panel, axes, number) for line in panel.lines),
+            ]
             if isinstance(panel, Map)
             else [scatter(line, panel, axes, number) for line in panel.lines]
         )
@@ -81,9 +85,11 @@ def heatmap(panel: Map, axes: list[Axis], scale: str) -> dict[str, Any]:
         "x": float32(panel.x.edges()),
         "y": float32(panel.y.edges()),
         "meta": {
-            "name": panel.name,
+            "name": panel.told or panel.name,
             "quantity": panel.quantity,
             "picks": panel.picks,
+            **({"said": panel.said} if panel.said else {}),
+            **opens(panel),
             **places(panel, axes),
         },
         "coloraxis": scale,
@@ -95,16 +101,8 @@ def heatmap(panel: Map, axes: list[Axis], scale: str) -> dict[str, Any]:
 
 def scatter(line: Line, panel: Curves, axes: list[Axis], number: int) -> dict[str, Any]:
     """One curve, or dots."""
-    on, off = DASHES[line.dash]
-    stroke = {"color": line.colour, "width": line.width, "dash": f"{on}px,{off}px" if off else None}
-    dotted = line.dots or len(line.values) == 1
-    dot = {"color": line.colour, "size": line.width if line.dots else 6, "line": {"width": 0}}
     return {
-        "type": "scatter",
-        "mode": "markers" if dotted else "lines",
-        "name": plainly(line.name),
-        "x": float32(panel.places(line)),
-        "y": float32(line.values),
+        **drawn(line, panel, number),
         "meta": {
             "name": line.name,
             "title": panel.title,
@@ -115,14 +113,45 @@ def scatter(line: Line, panel: Curves, axes: list[Axis], number: int) -> dict[st
             "quantity": panel.y.quantity,
             "picks": picks(panel, line),
             "units": None if line.units is None else line.units.tolist(),
+            **opens(panel),
             **places(panel, axes),
         },
-        **({"marker": dot, "cliponaxis": False} if dotted else {"line": stroke}),
         "hoverinfo": "none",
+    }
+
+
+def above(line: Line, panel: Map, axes: list[Axis], number: int) -> dict[str, Any]:
+    """A line over a map: one points through it at the cells."""
+    own = {"name": line.name, "dots": line.dots, "told": False, "alone": False, "units": None}
+    meta = own | {"quantity": "number", "picks": ("", ""), **places(panel, axes)}
+    return drawn(line, panel, number) | {"meta": meta, "hoverinfo": "skip"}
+
+
+def drawn(line: Line, panel: Panel, number: int) -> dict[str, Any]:
+    """A line as it is drawn, and its name in the legend."""
+    on, off = DASHES[line.dash]
+    stroke = {"color": line.colour, "width": line.width, "dash": f"{on}px,{off}px" if off else None}
+    dotted = line.dots or len(line.values) == 1
+    dot = {"color": line.colour, "size": line.width if line.dots else 6, "line": {"width": 0}}
+    return {
+        "type": "scatter",
+        "mode": "markers" if dotted else "lines",
+        "name": plainly(line.name),
+        "x": float32(panel.places(line)),
+        "y": float32(line.values),
+        **({"marker": dot, "cliponaxis": False} if dotted else {"line": stroke}),
         "connectgaps": False,
         "showlegend": line.named and bool(panel.legend),
         "legend": "legend" + id_of("", number),
     }
+
+
+def opens(panel: Panel) -> dict[str, Any]:
+    """The knobs whose values a click on a place of a panel opens."""
+    if not isinstance(panel.x, KnobAxis):
+        return {}
+    up = panel.y.key if isinstance(panel.y, KnobAxis) else None
+    return {"opens": {"x": panel.x.key, "y": up}}
 
 
 def picks(panel: Curves, line: Line) -> tuple[str, str]:
@@ -130,6 +159,8 @@ def picks(panel: Curves, line: Line) -> tuple[str, str]:
     if line.units is not None:
         return "unit", ""
     if line.at is not None:
+        return "", ""
+    if isinstance(panel.x, KnobAxis):
         return "", ""
     return ("step" if isinstance(panel.x, TimeAxis) else "unit"), ""
 
@@ -158,6 +189,8 @@ def told_axis(axis: Axis) -> dict[str, Any]:
         return {"kind": "time", "name": axis.name, **told}
     if isinstance(axis, Units):
         return {"kind": "units", "name": axis.name, "order": axis.order}
+    if isinstance(axis, KnobAxis):
+        return {"kind": "knob", "name": axis.key, "values": axis.texts}
     return {"kind": "values", "name": axis.name, "quantity": axis.quantity}
 
 
@@ -187,7 +220,7 @@ def layout(figure: Figure, width: Width) -> dict[str, Any]:
         suffix = id_of("", number)
         whole[f"xaxis{suffix}"] = across(panel, number, sheet, panels)
         whole[f"yaxis{suffix}"] = upwards(panel, number, sheet)
-        if isinstance(panel, Curves) and panel.legend:
+        if panel.legend:
             whole[f"legend{suffix}"] = legend(panel, sheet)
     return whole
 
@@ -236,7 +269,7 @@ def title(text: str, box: Box, sheet: Sheet) -> dict[str, Any]:
     }
 
 
-def legend(panel: Curves, sheet: Sheet) -> dict[str, Any]:
+def legend(panel: Panel, sheet: Sheet) -> dict[str, Any]:
     """The names of the curves, in the corner that the panel keeps free for them."""
     box = sheet.places[panel.name]
     upright, side = panel.legend.split()

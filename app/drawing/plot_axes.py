@@ -12,6 +12,7 @@ from app.drawing.figure import (
     ZERO_LINE,
     Axis,
     Figure,
+    KnobAxis,
     Panel,
     Sheet,
     TimeAxis,
@@ -49,7 +50,7 @@ def plainly(text: str) -> str:
 
 
 def across(panel: Panel, number: int, sheet: Sheet, panels: Numbered) -> dict[str, Any]:
-    """The axis under a panel; those of the same time follow the first when one zooms."""
+    """The axis under a panel; those of the same time or knob follow the first when one zooms."""
     box, labelled = sheet.places[panel.name], panel.name in sheet.labelled
     axis = ruled(panel.x, box.right - box.left) | {
         "anchor": id_of("y", number),
@@ -62,7 +63,7 @@ def across(panel: Panel, number: int, sheet: Sheet, panels: Numbered) -> dict[st
     }
     if labelled:
         axis["title"] = {"text": plainly(panel.x.title()), "standoff": 6, "font": {"size": 12}}
-    if isinstance(panel.x, TimeAxis):
+    if isinstance(panel.x, TimeAxis | KnobAxis):
         first = next(n for n, other in panels if alike(panel.x, other.x))
         if first != number:
             axis["matches"] = id_of("x", first)

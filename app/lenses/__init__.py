@@ -2,7 +2,19 @@
 
 from types import ModuleType
 
-from app.lenses import claims, compare, gates, highway, horizon, learn, paths, spectrum, steps
+from app.lenses import (
+    claims,
+    compare,
+    gates,
+    highway,
+    horizon,
+    learn,
+    paths,
+    phase,
+    spectrum,
+    steps,
+    training,
+)
 
 LENSES: dict[str, ModuleType] = {
     "highway": highway,
@@ -10,8 +22,13 @@ LENSES: dict[str, ModuleType] = {
     "gates": gates,
     "horizon": horizon,
     "spectrum": spectrum,
+    "phase": phase,
+    "training": training,
     "steps": steps,
     "compare": compare,
     "claims": claims,
     "learn": learn,
 }
+
+# Those whose work takes longer than an answer may: see `app.stages`.
+IN_CHUNKS = frozenset(name for name, lens in LENSES.items() if hasattr(lens, "run"))

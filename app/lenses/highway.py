@@ -59,7 +59,7 @@ from lstm_engine import (
 
 TITLE = "Highway"
 QUESTION = "How much gradient survives on its way back through time?"
-KEYS = ("unit", "step", "order", "lag", "floor")
+KEYS = ("trained", "unit", "step", "order", "lag", "floor")
 MOST_STEPS_TOLD = 1000
 EXPLODED = 2.0  # log10: a hundredfold
 

@@ -4,6 +4,7 @@ import math
 
 from hypothesis import strategies as st
 
+from app.axes import SPANS
 from app.keys import FIELDS, bounds, choices, kind
 from app.knobs import LEAST_FEATURES, Experiment
 from app.links import Asked
@@ -33,6 +34,11 @@ NOT_A_NUMBER = {
 }
 NO_WHOLE_NUMBER = {"decimal": "64.0", "exponent": "1e1", "half": "1.5", "point": "5."}
 
+# What work in chunks asks for, so little that it is done at once.
+LITTLE = {"seeds": (1, 2), "x_points": (2, 4), "y_points": (2, 3), "back": (1, 50)}
+LITTLE |= {"batch": (1, 2), "updates": (1, 3), "trained": (0, 2)}
+AXES = ("x", "y", "x_from", "x_to", "y_from", "y_to", "x_scale", "y_scale")
+
 NUMBERS = [key for key in FIELDS if kind(key) in ("integer", "real")]
 INTEGERS = [key for key in FIELDS if kind(key) == "integer"]
 CHOICES = [key for key in FIELDS if kind(key) == "choice"]
@@ -52,6 +58,10 @@ def value_of(key: str) -> st.SearchStrategy[object]:
     """Any value that a key takes by itself."""
     if key == "v":
         return st.just(1)
+    if key in LITTLE:
+        return st.integers(*LITTLE[key])
+    if key == "words":
+        return st.text("abc é😀", min_size=2, max_size=12).filter(lambda words: len({*words}) > 1)
     if key in ("chrono", "vs_chrono"):
         return st.just(0) | st.integers(3, 100000)
     if key == "hide":
@@ -91,7 +101,23 @@ def focuses(draw: st.DrawFn) -> Focus:
     chosen = {key: draw(value_of(key)) for key in keys}
     if chosen.get("vs_signal") in LEAST_FEATURES:
         del chosen["vs_signal"]
-    return Focus(**chosen)
+    return Focus(**{key: value for key, value in chosen.items() if key not in AXES} | draw(axes()))
+
+
+@st.composite
+def axes(draw: st.DrawFn) -> dict[str, object]:
+    """Any two axes of a map that can be, or one."""
+    x, y = draw(st.permutations([*SPANS, "none"]).filter(lambda order: order[0] != "none"))[:2]
+    found: dict[str, object] = {"x": x, "y": y}
+    for axis, knob in (("x", x), ("y", y)):
+        if knob == "none" or draw(st.booleans()):
+            continue
+        low, high, scale = SPANS[knob]
+        ends = st.integers(math.ceil(low), math.floor(high))
+        first, last = draw(st.tuples(ends, ends).map(sorted).filter(lambda two: two[0] < two[1]))
+        found |= {f"{axis}_from": float(first), f"{axis}_to": float(last)}
+        found[f"{axis}_scale"] = draw(st.sampled_from(["linear", "log"] if first > 0 else [scale]))
+    return found
 
 
 @st.composite

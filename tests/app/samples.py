@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from app.answers import answers
 from app.knobs import Experiment
-from app.lenses import LENSES
+from app.lenses import IN_CHUNKS, LENSES
 from app.links import Asked, path_of, read
 from lstm_engine import (
     CELLS,
@@ -46,7 +46,9 @@ OF_EVERY_SORT = [path for path in COMPUTED if lens_of(path) == "highway"]
 OF_EVERY_SORT += [f"/api/{lens}" for lens in LENSES if lens != "highway"]
 SKETCHES = ["/sketch/highway-wide", "/sketch/highway-narrow"]  # for the page's script alone
 # Where no state of the vanilla RNN is needed, or of this experiment at all.
-WITHOUT_STATES = [p for p in COMPUTED if lens_of(p) in ("claims", "gates") or "/api/code" in p]
+# (Work in chunks goes on without those that fail.)
+OF_THEIR_OWN = ("claims", "gates", *IN_CHUNKS)
+WITHOUT_STATES = [p for p in COMPUTED if lens_of(p) in OF_THEIR_OWN or "/api/code" in p]
 WITHOUT_STATES += ["/api/weights.safetensors"]
 PAGES = [path_of(lens) for lens in LENSES]
 OF_NO_EXPERIMENT = [path for path in (*PICTURES, *SVGS, "/api/claims.csv") if "claims" in path]

@@ -58,7 +58,7 @@ def printed_by_all(framework: str, names: Iterable[str], folder: Path) -> dict[s
     for name in names:
         query = EXPERIMENTS[name]
         scripts[name] = folder / f"{name.replace(' ', '-')}.py"
-        scripts[name].write_text(code(framework, experiment(query), HERE), encoding="utf-8")
+        scripts[name].write_text(code(framework, Asked(experiment(query)), HERE), encoding="utf-8")
         weights = weights_of(experiment(query))
         scripts[name].with_suffix(".safetensors").write_bytes(weights)
     command = [sys.executable, "-c", RUN_ALL, *map(str, scripts.values())]
@@ -104,7 +104,7 @@ def test_the_jax_scripts_print_the_engines_numbers(tmp_path: Path) -> None:
 def test_both_scripts_hold_the_same_cells() -> None:
     for query in EXPERIMENTS.values():
         steps = {
-            code(framework, experiment(query), HERE)
+            code(framework, Asked(experiment(query)), HERE)
             .partition("def sigmoid")[2]
             .partition("def rms")[0]
             for framework in FRAMEWORKS
@@ -142,7 +142,7 @@ def test_without_a_file_the_script_fetches_this_experiments_weights(
     host, asked = weights_server
     e = experiment("T=3&H=2&D=1&cell=mingru&seed=8")
     script = tmp_path / filename("jax")
-    script.write_text(code("jax", e, host), encoding="utf-8")
+    script.write_text(code("jax", Asked(e), host), encoding="utf-8")
     run = subprocess.run(
         [sys.executable, str(script)],
         capture_output=True,
@@ -159,7 +159,7 @@ def test_without_a_file_the_script_fetches_this_experiments_weights(
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 @pytest.mark.parametrize("query", SAMPLES.values(), ids=SAMPLES)
 def test_a_script_is_python_that_a_person_can_read(framework: str, query: str) -> None:
-    text = code(framework, experiment(query), HERE)
+    text = code(framework, Asked(experiment(query)), HERE)
     tree = ast.parse(text)
     imported = {
         name.split(".")[0]

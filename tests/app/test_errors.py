@@ -9,6 +9,7 @@ from app.budget import USUAL
 from app.errors import shown
 from app.links import read
 from tests.app.samples import COMPUTED, OF_EVERY_SORT, SKETCHES, WITHOUT_STATES, asked
+from tests.conftest import small
 
 TOO_LARGE = ["T=20000&H=256", "T=1987&H=256", "T=20000&H=119&b_f=2", "H=256&T=20000&signal=sine"]
 
@@ -185,7 +186,8 @@ def test_a_wrong_link_has_every_member_that_was_promised(client: TestClient, pat
     assert document["status"] == 422
     assert {tuple(error) for error in document["errors"]} == {("key", "value", "message")}
     assert {error["key"]: error["value"] for error in document["errors"]} == {"T": "0", "tau": "1"}
-    assert document["nearest"] == f"{path}?v=1&T=1&H=2"
+    # (The client asks for little where work is done in chunks.)
+    assert document["nearest"] == small(f"{path}?v=1&T=1&H=2")
 
 
 @pytest.mark.parametrize("path", ["/", *OF_EVERY_SORT, *SKETCHES])

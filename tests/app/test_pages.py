@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from app.keys import FIELDS, bounds, choices, control, default, kind, words
 from app.knobs import GATE_OF, Experiment, without_effect
-from app.lenses import LENSES
+from app.lenses import IN_CHUNKS, LENSES
 from app.lenses.highway import compute
 from app.lenses.highway import reading as lens_reading
 from app.links import address, path_of, plain, read, write
@@ -420,7 +420,11 @@ def test_the_first_picture_is_there_without_a_script(
         ]
 
 
-PICTURE = re.compile(r"<picture>.*?</picture>|<div class=\"sketch\"[^>]*>.*?</svg>\s*</div>", re.S)
+PICTURE = re.compile(
+    r"(?:<noscript>)?<picture>.*?</picture>(?:</noscript>)?"
+    r"|<div class=\"sketch\"[^>]*>.*?</svg>\s*</div>",
+    re.S,
+)
 
 
 @pytest.mark.parametrize("query", [QUERIES["small"], QUERIES["text"], QUERIES["hidden"]])
@@ -433,7 +437,8 @@ def test_a_page_that_opens_in_anothers_place_is_that_page_with_its_picture_in_it
     turned = client.get(address(f"/page/{lens}-{width}", query)).text
     assert PICTURE.sub("", turned) == PICTURE.sub("", whole)
     assert len(PICTURE.findall(turned)) == len(PICTURE.findall(whole)) > 0
-    assert client.get(address(f"/picture/{lens}-{width}.svg", query)).text.strip() in turned
+    if lens not in IN_CHUNKS:  # there, the page has what is known as yet, and the file all
+        assert client.get(address(f"/picture/{lens}-{width}.svg", query)).text.strip() in turned
     assert parsed(turned).one("nav", **{"class": "lenses"}).one("a", **{"aria-current": "page"})
 
 

@@ -16,12 +16,18 @@ def test_without_any_variable_the_service_is_for_this_machine_alone() -> None:
     assert (chosen.host, chosen.port) == ("127.0.0.1", 8000)
     assert 1 <= chosen.workers <= 8
     assert chosen.address_header == "" and chosen.public_url == ""
+    assert chosen.dask_scheduler == ""
 
 
 def test_each_variable_is_obeyed() -> None:
     chosen = settings({"HOST": "::1", "PORT": "9000", "WORKERS": "3", "TIME_LIMIT_S": "1.5"})
     assert (chosen.host, chosen.port, chosen.workers) == ("::1", 9000, 3)
     assert chosen.time_limit_s == 1.5
+
+
+@pytest.mark.parametrize("address", ["tcp://scheduler:8786", "tls://[::1]:8786"])
+def test_the_scheduler_of_a_cluster_has_a_scheme_and_a_port(address: str) -> None:
+    assert settings({"DASK_SCHEDULER": address}).dask_scheduler == address
 
 
 def test_an_empty_variable_is_none() -> None:
@@ -46,6 +52,9 @@ def test_an_empty_variable_is_none() -> None:
         ("PUBLIC_URL", "lab.example", "text like"),
         ("PUBLIC_URL", "https://lab.example/path", "text like"),
         ("ADDRESS_HEADER", "X Real", "text like"),
+        ("DASK_SCHEDULER", "scheduler:8786", "text like"),
+        ("DASK_SCHEDULER", "tcp://scheduler", "text like"),
+        ("DASK_SCHEDULER", "http://scheduler:8786", "text like"),
     ],
 )
 def test_a_wrong_variable_is_named_with_what_is_allowed(

@@ -1,16 +1,32 @@
 """Spectra against mpmath, closed forms, determinants and known facts."""
 
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 import pytest
 from mpmath import mp, mpf
 
-from lstm_engine import CELLS, Rnn, Weights, draw_cell, draw_inputs, draw_rnn, jacobian, lstm
+from lstm_engine import (
+    CELLS,
+    Rnn,
+    Weights,
+    batch,
+    draw_cell,
+    draw_inputs,
+    draw_rnn,
+    jacobian,
+    lstm,
+)
 from lstm_engine.cell import Cell
 from lstm_engine.cells.rnn import RnnStates as States
 from lstm_engine.gates import NONLINEARITIES
-from lstm_engine.spectrum import log10_singular_values, lyapunov_exponents, step_eigenvalues
+from lstm_engine.spectrum import (
+    largest_lyapunov,
+    log10_singular_values,
+    lyapunov_exponents,
+    step_eigenvalues,
+)
 
 BY_NAME: dict[str, Cell] = {**CELLS, **{f"rnn-{act}": Rnn(act) for act in NONLINEARITIES}}
 every_cell = pytest.mark.parametrize("name", BY_NAME)
@@ -305,6 +321,60 @@ def test_directions_that_go_through_weight_hh_go_through_the_jacobians(
     expected = np.sort(np.mean(growth, axis=0))[::-1]
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
     np.testing.assert_array_equal(settling[-1], found)
+
+
+def side_by_side(name: str, T: int, gains: tuple[float, ...]) -> tuple[Weights, Any]:
+    """A batch whose experiments differ in their weights and their inputs."""
+    layers = [drawn(name, "pytorch", 3, 6, seed=s, gain=gain) for s, gain in enumerate(gains)]
+    inputs = [draw_inputs("noise", T, 3, amplitude=0.3, seed=s) for s in range(len(gains))]
+    weights = batch(layers)
+    return weights, BY_NAME[name].forward(weights, np.stack(inputs))
+
+
+def row_of(states: Any, weights: Weights, b: int) -> tuple[Any, Weights]:
+    lone = type(states)(*(getattr(states, f.name)[b] for f in fields(states)))
+    return lone, Weights(*(None if w is None else w[b] for w in weights))
+
+
+@every_cell
+@pytest.mark.parametrize("first", [1, 260])
+def test_the_largest_exponent_of_each_run_of_a_batch_is_its_own(name: str, first: int) -> None:
+    cell = BY_NAME[name]
+    weights, states = side_by_side(name, 530, (0.1, 1.0, 3.0))
+    found = largest_lyapunov(cell, states, weights, first)
+    assert found.shape == (3,)
+    for b in range(3):
+        alone = row_of(states, weights, b)
+        exponents, _ = lyapunov_exponents(cell, *alone, leading=1, first=first)
+        np.testing.assert_allclose(found[b], exponents[0], rtol=1e-9, atol=1e-12)
+        np.testing.assert_array_equal(found[b], largest_lyapunov(cell, *alone, first))
+
+
+def test_a_largest_exponent_outlives_float64_on_both_sides_at_once() -> None:
+    weights = batch(
+        [
+            Weights(np.zeros((3, 1)), r * np.eye(3), np.zeros(3), np.zeros(3))
+            for r in (1e-200, 1e200)
+        ]
+    )
+    states = Rnn("identity").forward(weights, np.zeros((2, 44, 1)))
+    found = largest_lyapunov(Rnn("identity"), states, weights)
+    np.testing.assert_allclose(found, np.log(10) * np.array([-200, 200]), rtol=1e-13)
+
+
+def test_a_direction_lost_exactly_has_minus_infinity_and_its_neighbour_a_number() -> None:
+    half = Weights(np.zeros((3, 1)), np.eye(3) / 2, -np.ones(3), np.zeros(3))
+    weights = batch([half, half._replace(bias_ih=np.ones(3))])
+    states = Rnn("relu").forward(weights, np.zeros((2, 5, 1)))
+    found = largest_lyapunov(Rnn("relu"), states, weights)
+    assert found[0] == -np.inf and found[1] == pytest.approx(np.log(0.5), rel=1e-13)
+
+
+def test_a_largest_exponent_of_no_steps_is_refused() -> None:
+    weights, states = side_by_side("lstm", 5, (1.0, 1.0))
+    for first in (0, 6):
+        with pytest.raises(ValueError, match="do not lie within 1 … 5"):
+            largest_lyapunov(lstm, states, weights, first)
 
 
 def test_a_diagonal_network_has_the_logarithms_of_its_weights() -> None:

@@ -88,7 +88,9 @@ def main() -> None:
     chosen = parser.parse_args()
     links = list(fuzzed(chosen.links, chosen.seed))
     print(f"{len(links)} links, {len({link.target for link in links})} different", flush=True)
-    with serving(TIME_LIMIT_S=str(TIME_LIMIT_S), QUEUE_WAIT_S=str(QUEUE_WAIT_S)) as server:
+    with serving(
+        WORK_LIMIT_S="2", TIME_LIMIT_S=str(TIME_LIMIT_S), QUEUE_WAIT_S=str(QUEUE_WAIT_S)
+    ) as server:
         seen = asyncio.run(ask_all(server.address, iter(links)))
     tell(seen)
     leave(seen.broken)

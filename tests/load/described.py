@@ -62,7 +62,7 @@ def main() -> None:
     parser.add_argument("paths", nargs="*", default=PATHS, help="the addresses to ask")
     chosen = parser.parse_args()
     paths = [] if chosen.every else chosen.paths
-    with serving() as server:
+    with serving(WORK_LIMIT_S="2") as server:
         made, passed, told = cases(server.address, paths, "--max-examples", str(chosen.examples))
     print(told)
     broken = [] if passed else ["an address does not answer as it is described; see above"]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from app.knobs import Experiment
 from app.lenses.compare.second import Difference, differences, idle
 from app.lenses.highway import Highway, steps_lagged, steps_told
-from app.networks import Networks, networks
+from app.networks import Networks, networks, untaught
 from app.view import Focus
 from lstm_engine import (
     CELLS,
@@ -78,7 +78,7 @@ def compute(experiment: Experiment, focus: Focus) -> Comparison:
         SecondLeftFloat64: a state of B is none.
     """
     second = focus.second(experiment)
-    ours, theirs = networks(experiment), networks(second)
+    ours, theirs = networks(experiment), untaught(second)
     heard = np.array_equal(ours.inputs, theirs.inputs)
     same_cell = heard and experiment.cell == second.cell and same(ours.cell, theirs.cell)
     same_rnn = heard and experiment.act == second.act and same(ours.rnn, theirs.rnn)

@@ -11,7 +11,7 @@ import orjson
 import pytest
 from starlette.testclient import TestClient
 
-from app.drawing.figure import ABOVE_SCALE, TOP, Curves, Figure, Map, TimeAxis, Units, Values, kept
+from app.drawing.figure import ABOVE_SCALE, TOP, Figure, Map, TimeAxis, Units, Values, kept
 from app.drawing.plot import layout, page_figure, plotly_figure
 from app.keys import choices
 from app.lenses import LENSES
@@ -392,7 +392,7 @@ def test_every_lenss_figure_is_one_that_plotly_takes(lens: str, width: str) -> N
     drawn_figure = plotly_figure(found, width)  # type: ignore[arg-type]
     places = found.sheets[width].places  # type: ignore[index]
     kept_panels = [panel for panel in found.panels if panel.name in places]
-    expected = sum(len(p.lines) if isinstance(p, Curves) else 1 for p in kept_panels)
+    expected = sum(len(p.lines) + isinstance(p, Map) for p in kept_panels)
     assert len(drawn_figure.data) == expected
 
 
