@@ -6,6 +6,7 @@ seconds; the same chunk may then be done by anybody else.
 
 import asyncio
 import contextlib
+import ctypes
 import importlib.util
 import logging
 import os
@@ -30,6 +31,9 @@ WITHOUT_WORKERS_S = 2.0  # one that died may come back
 LOOK_AGAIN_AFTER_S = 2.0
 LEAVES_WITHIN_S = 3.0
 PATIENCE_S, PATIENCE = 30.0, 20.0  # a chunk may take so long and so many times what it should
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # as malloc.h numbers them
+KEPT_BYTES = 64 * 2**20
 
 UNREACHED = "The cluster has not been reached yet."
 STOPPED = "The connection to the cluster was closed."
@@ -69,10 +73,21 @@ def unfit(wanted: str) -> str:
     return "" if os.environ.get("OPENBLAS_NUM_THREADS") == "1" else THREADED
 
 
+@cache
+def keep_freed_memory() -> None:
+    """Let arrays that are freed stay with this process, for the next ones. A nanny sets the
+    opposite, and to get every array's pages anew takes longer than to compute with them."""
+    with contextlib.suppress(AttributeError, OSError):  # glibc alone has it
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
+        mallopt(M_MMAP_THRESHOLD, KEPT_BYTES // 2)
+
+
 def perform(call: bytes, wanted: str) -> bytes:
     """One call, and how it ended: done, failed (its own fault), or unfit (this worker's)."""
     if reason := unfit(wanted):
         return pickle.dumps(("unfit", reason))
+    keep_freed_memory()
     try:
         function, arguments = pickle.loads(call)
         return pickled(("done", function(*arguments)))
@@ -87,6 +102,7 @@ def dask_setup(worker: object) -> None:
     """As a worker's `--preload`: import and count now what the first chunk would wait for."""
     import app.lenses  # noqa: F401
 
+    keep_freed_memory()
     version()
 
 

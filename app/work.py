@@ -265,14 +265,14 @@ class Works:
         Raises:
             Exception: whatever ended the work early.
         """
-        change = -1
         with work.watched():
             while True:
-                await work.beyond(change)
-                change = work.changes
+                # Looked at before it is told, for meanwhile more may come.
+                change, over = work.changes, work.over
                 yield work.known
-                if work.over:
+                if over:
                     break
+                await work.beyond(change)
         if work.error is not None:
             raise work.error
 

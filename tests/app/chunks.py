@@ -1,6 +1,7 @@
 """What the workers of a cluster are given to do in tests, in a module that is quickly imported."""
 
 import os
+import resource
 import time
 from pathlib import Path
 
@@ -25,3 +26,11 @@ def where(mark: str, seconds: float) -> int:
 
 def run_out() -> None:
     raise MemoryError
+
+
+def faults(times: int, megabytes: int) -> int:
+    """How many pages of memory this process had to get, for so many arrays one after the other."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(times):
+        np.ones(megabytes * 2**17)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before

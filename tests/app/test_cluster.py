@@ -4,6 +4,7 @@ import asyncio
 import importlib.util
 import os
 import pickle
+import resource
 import shutil
 import signal
 import subprocess
@@ -122,6 +123,15 @@ def test_the_fault_of_a_call_is_told_as_it_is(here: Here) -> None:
 def test_large_answers_come_whole(here: Here) -> None:
     async def act(found: Cluster) -> None:
         assert await found.do((work.large, (30,)), 0.0) == bytes(30 * 2**20)
+
+    with_cluster(here.address, act)
+
+
+def test_workers_keep_the_memory_of_arrays_for_the_next_ones(here: Here) -> None:
+    async def act(found: Cluster) -> None:
+        await found.do((chunks.faults, (2, 4)), 0.0)
+        pages = 4 * 2**20 // resource.getpagesize()
+        assert await found.do((chunks.faults, (50, 4)), 0.0) < 10 * pages  # not fifty times
 
     with_cluster(here.address, act)
 

@@ -2,11 +2,12 @@
 
 import re
 from urllib.parse import parse_qs, urlsplit
+from urllib.request import urlopen
 
 import orjson
 from playwright.sync_api import Page, expect
 
-from tests.app.samples import get
+from app.lenses import LENSES
 from tests.browser.conftest import PHONE, Visit
 from tests.browser.lab import Lab
 
@@ -14,6 +15,13 @@ LONG = "/phase?v=1&H=64&T=400&seeds=16&x_points=48&y_points=48"
 SHORT = "/phase?v=1&T=20&H=4&seeds=2&x_points=9&y_points=9"
 LESSON = "/training?v=1&T=10&H=12&seed=1&batch=32&updates=300"
 SHARE = "() => document.querySelector('#toil progress').value"
+
+
+def get(address: str) -> bytes:
+    """What a server answers a program."""
+    with urlopen(address) as answer:
+        found: bytes = answer.read()
+    return found
 
 
 def share(page: Page) -> float:
@@ -44,7 +52,7 @@ def test_progress_moves_stop_stops_and_go_on_goes_on_from_there(lab: Lab) -> Non
     stopped = share(page)
     page.wait_for_timeout(1500)
     assert share(page) == stopped
-    busy = re.search(r"workers_busy (\S+)", get(lab.server + "/metrics").decode())
+    busy = re.search(r"_workers_busy (\d\S*)", get(lab.server + "/metrics").decode())
     assert busy and float(busy[1]) == 0
     page.get_by_role("button", name="Go on").click()
     assert beyond(page, stopped) > stopped
@@ -63,14 +71,15 @@ def test_a_map_comes_to_its_end_and_a_click_opens_the_experiment_there(lab: Lab)
     page = lab.page
     page.goto(lab.server + SHORT)
     done(page)
+    page.wait_for_selector("#figure.drawn")
     answer = orjson.loads(get(lab.server + SHORT.replace("/phase", "/api/phase")))
-    lab.click("median", 3, 6)
+    lab.page.mouse.click(*lab.place("highway share", 3, 6))
     page.wait_for_url(re.compile(r"/\?"))
     knobs = {key: values[0] for key, values in parse_qs(urlsplit(page.url).query).items()}
     assert float(knobs["b_f"]) == answer["x"]["values"][3]
     assert float(knobs.get("gain", 1)) == answer["y"]["values"][6]
     assert knobs["T"] == "20" and knobs["H"] == "4"
-    expect(page.locator("h1")).to_have_text("How much gradient gets back?")
+    expect(page.locator("h1")).to_have_text(LENSES["highway"].QUESTION)
 
 
 def test_training_is_watched_to_its_end_and_the_line_of_time_goes_back(lab: Lab) -> None:

@@ -9,7 +9,7 @@ from app import stages
 from app.drawing.figure import Figure
 from app.knobs import Experiment
 from app.lenses.training import figures as training_figure
-from app.lenses.training.chains import Chain, Chains, run, weights_at
+from app.lenses.training.chains import Chain, Chains, reached, run, weights_at
 from app.lenses.training.chains import found as found_of
 from app.lenses.training.computed import (
     NETWORKS,
@@ -42,7 +42,8 @@ EVERY_STAGE, MOMENT = True, "update"
 
 def known(experiment: Experiment, focus: Focus, kept: Chains | None = None) -> Training:
     """What is known of a training, possibly nothing."""
-    return found_of(experiment, focus, kept or dict.fromkeys(NETWORKS, Chain()))[1]
+    chains = kept or dict.fromkeys(NETWORKS, Chain())
+    return found_of(experiment, focus, chains, reached(chains))
 
 
 def compute(experiment: Experiment, focus: Focus) -> Training:

@@ -56,18 +56,22 @@ class Chain:
 Chains = dict[str, Chain]  # by the network's name; never changed, only replaced
 
 
-def found(experiment: Experiment, focus: Focus, chains: Chains) -> tuple[int, Training]:
-    """How many snapshots both networks have reached, and what is known up to them."""
-    courses = {network: chains[network].course for network in NETWORKS}
-    reached = [len(c.sights) for c in courses.values() if not c.end]
-    number = min(reached, default=max(len(c.sights) for c in courses.values()))
+def reached(chains: Chains) -> int:
+    """How many snapshots both networks have reached; who came to an end waits for nobody."""
+    courses = [chains[network].course for network in NETWORKS]
+    on_their_way = [len(course.sights) for course in courses if not course.end]
+    return min(on_their_way, default=max(len(course.sights) for course in courses))
+
+
+def found(experiment: Experiment, focus: Focus, chains: Chains, number: int) -> Training:
+    """What is known up to so many snapshots."""
     setting = setting_of(experiment, focus)
-    return number, Training(
+    return Training(
         experiment,
         setting,
         focus.updates,
         steps_told(setting.asked.steps(setting.T)),
-        *(courses[network].up_to(number) for network in NETWORKS),
+        *(chains[network].course.up_to(number) for network in NETWORKS),
     )
 
 
@@ -88,9 +92,14 @@ async def run(
                 expected_s = updates * pace[network] + look_s(experiment, focus, network)
                 under_way[asyncio.ensure_future(engine.do(call, expected_s))] = network
 
-    number, known = found(experiment, focus, chains)
+    def told(number: int) -> stages.Progress:
+        """How far it is, as of one snapshot."""
+        known = found(experiment, focus, chains, number)
+        return stages.Progress(share(experiment, focus, chains), number, known, chains)
+
+    number = reached(chains)
     if not waiting(chains):
-        yield stages.Progress(1.0, number, known, chains)
+        yield told(number)
     try:
         go_on()
         while under_way:
@@ -100,9 +109,10 @@ async def run(
                 chains = chains | {network: chains[network].and_then(brought)}
                 pace[network] = brought.update_s or pace[network]
             go_on()
-            if (now := found(experiment, focus, chains))[0] > number:
-                number, known = now
-            yield stages.Progress(share(experiment, focus, chains), number, known, chains)
+            # Who was behind may have come to its end, and many snapshots are reached at once.
+            before, number = number, reached(chains)
+            for each in range(min(before + 1, number), number + 1):
+                yield told(each)
     finally:
         for task in under_way:
             task.cancel()
