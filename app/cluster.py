@@ -6,7 +6,6 @@ seconds; the same chunk may then be done by anybody else.
 
 import asyncio
 import contextlib
-import ctypes
 import importlib.util
 import logging
 import os
@@ -22,7 +21,7 @@ from uuid import uuid4
 
 from app.assets import build
 from app.stages import Call
-from app.worker import pickled
+from app.worker import keep_freed_memory, pickled
 
 BEAT_S = 1.0  # the scheduler is asked so often whether it is there
 ANSWERS_WITHIN_S = 2.0
@@ -32,8 +31,6 @@ LOOK_AGAIN_AFTER_S = 2.0
 LEAVES_WITHIN_S = 3.0
 PATIENCE_S, PATIENCE = 30.0, 20.0  # a chunk may take so long and so many times what it should
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # as malloc.h numbers them
-KEPT_BYTES = 64 * 2**20
 
 UNREACHED = "The cluster has not been reached yet."
 STOPPED = "The connection to the cluster was closed."
@@ -73,18 +70,9 @@ def unfit(wanted: str) -> str:
     return "" if os.environ.get("OPENBLAS_NUM_THREADS") == "1" else THREADED
 
 
-@cache
-def keep_freed_memory() -> None:
-    """Let arrays that are freed stay with this process, for the next ones. A nanny sets the
-    opposite, and to get every array's pages anew takes longer than to compute with them."""
-    with contextlib.suppress(AttributeError, OSError):  # glibc alone has it
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
-        mallopt(M_MMAP_THRESHOLD, KEPT_BYTES // 2)
-
-
 def perform(call: bytes, wanted: str) -> bytes:
-    """One call, and how it ended: done, failed (its own fault), or unfit (this worker's)."""
+    """One call, and how it ended: done, failed (its own fault), full (of memory) or unfit (this
+    worker is)."""
     if reason := unfit(wanted):
         return pickle.dumps(("unfit", reason))
     keep_freed_memory()
@@ -92,7 +80,7 @@ def perform(call: bytes, wanted: str) -> bytes:
         function, arguments = pickle.loads(call)
         return pickled(("done", function(*arguments)))
     except MemoryError:
-        return pickle.dumps(("unfit", FULL))
+        return pickle.dumps(("full", FULL))
     except Exception as error:
         error.add_note(format_exc())
         return pickled(("failed", error))
@@ -126,9 +114,8 @@ class Cluster:
         self.client: Any = None  # of distributed, which is imported only where it is used
         self.threads = 0  # of all workers, as long as they may be used
         self.why = UNREACHED  # it is not there, if it is not
-        self.since: dict[
-            asyncio.Task[bytes], float
-        ] = {}  # who waits, in order; from when it counts
+        # Who waits, in order, and from when on it counts.
+        self.since: dict[asyncio.Task[bytes], float] = {}
         self.asides: set[asyncio.Task[None]] = set()
         self.keeper: asyncio.Task[None] | None = None
 
@@ -252,7 +239,7 @@ class Cluster:
         Raises:
             Exception: it does not.
         """
-        examined: dict[str, Any] = {}
+        examined: dict[str, str] = {}
         seen = monotonic()
         while True:
             try:
@@ -265,7 +252,7 @@ class Cluster:
             if examined:
                 seen = monotonic()
             if reasons := [told for told in examined.values() if told]:
-                self.lose(next((told for told in reasons if isinstance(told, str)), STRANGE))
+                self.lose(reasons[0])
             elif monotonic() - seen > WITHOUT_WORKERS_S:
                 self.lose(EMPTY)
             else:
@@ -280,7 +267,7 @@ class Cluster:
             raise ConnectionError
         return threads
 
-    async def examine(self, workers: list[str]) -> dict[str, Any]:
+    async def examine(self, workers: list[str]) -> dict[str, str]:
         """Why workers must not be used, each of those that can say so at once; empty if it may."""
         if not workers:
             return {}
@@ -289,9 +276,15 @@ class Cluster:
                 told: dict[str, Any] = await self.client.run(
                     unfit, version(), workers=workers, on_error="return"
                 )
-                return told
         except TimeoutError:
             return {}  # they are asked again
+        # One that has no such function is another program; other errors are of the connection.
+        strange = (ImportError, AttributeError)
+        return {
+            worker: STRANGE if isinstance(answer, strange) else answer
+            for worker, answer in told.items()
+            if isinstance(answer, (str, *strange))
+        }
 
     def have(self, threads: int) -> None:
         """There are so many threads to work."""
@@ -321,8 +314,8 @@ async def reply_of(chunk: Any) -> bytes:
 def outcome(reply: bytes) -> Any:
     """What a call brought."""
     how, what = pickle.loads(reply)
-    if how == "unfit":
-        raise Unfit(what)
+    if how in ("unfit", "full"):
+        raise (Unfit if how == "unfit" else ClusterLost)(what)
     if how == "failed":
         raise what
     return what

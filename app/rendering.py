@@ -10,7 +10,7 @@ from app.assets import PLOTLY, version
 from app.export import frame
 from app.keys import FIELDS, allowed, bounds, choices, control, default, kind
 from app.knobs import GATE_OF, Control, Experiment, without_effect
-from app.lenses import IN_CHUNKS, LENSES
+from app.lenses import LENSES
 from app.links import Asked, path_of, plain
 from app.presets import PRESETS
 from app.state import state
@@ -37,8 +37,6 @@ templates.globals.update(
     without_effect=without_effect,
     plain=plain,
     default=default,
-    LENSES=LENSES,
-    IN_CHUNKS=IN_CHUNKS,
     path_of=path_of,
     frame=frame,
 )

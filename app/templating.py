@@ -14,6 +14,8 @@ from markupsafe import Markup, escape
 
 from app.drawing.figure import PLAIN, RAISED
 from app.glossary import GLOSSARY, linked
+from app.learning import TASKS
+from app.lenses import IN_CHUNKS, LENSES
 from app.links import Asked, address, path_of, write
 from app.reading import Reading, told, unit_told
 
@@ -42,7 +44,7 @@ def raised(text: str) -> Markup:
 
 
 templates.filters.update(raised=raised, told=told, unit_told=unit_told)
-templates.globals.update(GLOSSARY=GLOSSARY)
+templates.globals.update(GLOSSARY=GLOSSARY, LENSES=LENSES, IN_CHUNKS=IN_CHUNKS, TASKS=TASKS)
 
 
 def words(lens: str, reading: Reading, numbers: dict[str, Any], asked: Asked) -> dict[str, str]:
@@ -58,6 +60,8 @@ def words(lens: str, reading: Reading, numbers: dict[str, Any], asked: Asked) ->
         "link": link,
         "explained": explained,
         "hidden": asked.view.hide,
+        "lens": lens,
+        "focus": asked.focus,
     }
     shared = templates.get_template("words.html")
     parts = {name: block(shared, name, context) for name in ("reading", "warnings", "facts")}

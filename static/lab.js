@@ -142,7 +142,10 @@ export function open(form, left) {
     const { picture = !figure.touched(), ...context } = how;
     clearTimeout(resting);
     if (stages) {
-      timeline?.clear(form.elements[moment].value);
+      if (moment) {
+        form.elements[moment].value = momentOf(wanted);
+        timeline.clear(momentOf(wanted));
+      }
       newest.ask(`${stages}?${withoutMoment(wanted)}`, { of: journey, ...context });
       return;
     }
@@ -163,6 +166,12 @@ export function open(form, left) {
       trouble(null);
       return;
     }
+    // Another moment of what is there already.
+    if (moment && withoutMoment(to) === query && timeline.answers.length) {
+      form.elements[moment].value = momentOf(to);
+      timeline.go(momentOf(to));
+      return;
+    }
     journey += 1;
     newEntry = !remembered;
     ask(to, { travelled: true, reset, remembered });
@@ -171,6 +180,7 @@ export function open(form, left) {
   // The moment is of no concern to the server, which tells of all.
   const isMoment = (pair) => pair.startsWith(`${moment}=`);
   const withoutMoment = (wanted) => wanted.split("&").filter((pair) => !isMoment(pair)).join("&");
+  const momentOf = (wanted) => wanted.split("&").find(isMoment)?.split("=")[1] ?? "";
   const withMoment = (link) => {
     const at = moment && form.elements[moment].value;
     return at ? `${link}${link.includes("?") ? "&" : "?v=1&"}${moment}=${at}` : link;
