@@ -109,12 +109,12 @@ class Compute:
         self.open = True
 
     def close(self) -> None:
-        """Begin nothing new."""
+        """Begin nothing new, and go on with nothing that takes long."""
         self.open = False
+        self.works.give_up(refusals.stopping())
 
     def give_up(self) -> None:
         """Tell all who still wait that they have to ask another server."""
-        self.works.give_up(refusals.stopping())
         self.pool.give_up(refusals.stopping())
 
     async def stop(self) -> None:

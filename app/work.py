@@ -171,8 +171,7 @@ class Works:
             await self.cluster.start()
 
     async def stop(self) -> None:
-        """End all work."""
-        self.give_up(refusals.stopping())
+        """Leave the cluster; all work has been given up."""
         if self.cluster is not None:
             await self.cluster.stop()
 

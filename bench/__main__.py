@@ -6,7 +6,7 @@ Each part is a process of its own, so that one BLAS thread and a clean start hol
 import subprocess
 import sys
 
-PARTS = ("engine", "service", "page")
+PARTS = ("engine", "training", "work", "service", "page")
 
 
 def main() -> int:

@@ -27,13 +27,13 @@ ALLOWED_FACTOR, ALLOWED_MS = 1.5, 5.0
 
 
 @contextmanager
-def serving(**settings: str) -> Iterator[str]:
+def serving() -> Iterator[str]:
     """The address of a server of its own, as `python -m app` starts it."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     usual = {"HOST": "127.0.0.1", "PORT": str(port), "RATE_LIMIT_S": "0"}
-    environment = os.environ | usual | settings
+    environment = os.environ | usual
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "app"],

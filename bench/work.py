@@ -22,12 +22,14 @@ from app.lenses import phase
 from app.links import read
 from app.machine import cores
 from app.stages import Call
-from bench.service import serving
+from app.worker import keep_freed_memory
 from tests.cluster import cluster
 from tests.events import whole
+from tests.load.processes import memory_mb
+from tests.load.serving import serving
 
 MAP = "H=16&T=100&seeds=8&x_points={n}&y_points={n}"
-ALLOWED, ALLOWED_ON_DASK, FIRST_WITHIN_S = 1.1, 1.3, 1.0
+ALLOWED, ALLOWED_ON_DASK, FIRST_WITHIN_S, TRAINED_WITHIN_S = 1.1, 1.3, 1.0, 30
 
 
 class Timed:
@@ -47,7 +49,8 @@ class Timed:
 
 
 def engine_s(query: str) -> float:
-    """How long the chunks of a map take one process."""
+    """How long the chunks of a map take one process, which keeps freed memory as a worker does."""
+    keep_freed_memory()
     experiment, focus, _ = read(query.encode(), with_view=False)
     engine = Timed()
 
@@ -84,35 +87,46 @@ def ratios(address: str, n: int, rounds: int, seeds: Iterator[int]) -> tuple[flo
     return tuple(median(column) for column in zip(*found, strict=True))  # type: ignore[return-value]
 
 
-def memory_mb(pid: int) -> float:
-    """What a process holds."""
-    with open(f"/proc/{pid}/status") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 1024
+def linear(address: str, seeds: Iterator[int], server: int) -> None:
+    """Maps of four sizes: time by run, and the memory of the service meanwhile."""
+    for n in (16, 32, 48, 64):
+        found = [streamed_s(address, f"{MAP.format(n=n)}&seed={next(seeds)}")[1] for _ in "123"]
+        runs, took = n * n * 8, min(found)
+        each = f"{took / runs * 1e6:4.0f} µs each"
+        print(f"  {runs:6,} runs: {took:6.2f} s, {each}; {memory_mb(server):4.0f} MB")
+
+
+def training(address: str) -> None:
+    """The default training, watched to its end."""
+    came = whole(address, "/stream/training")
+    assert came[-1].kind == "end", came[-1]
+    last = [event for event in came if event.kind == "stage"][-1]
+    print(
+        f"The default training: {came[-1].at_s:.1f} s (allowed {TRAINED_WITHIN_S} on two cores), "
+        f"{last.number} snapshots\n  {last.told['headline']}"
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
-    rounds = 1 if parser.parse_args().quick else 5
-    seeds = iter(range(0, 100_000, 100))
+    quick = parser.parse_args().quick
+    rounds, seeds = 1 if quick else 5, iter(range(0, 100_000, 100))
     print(f"A phase map, 32 × 32 × 8 at H=16, T=100, on {cores()} cores:")
-    with serving() as address:
-        streamed_s(address, MAP.format(n=8))
-        ratio, first, took = ratios(address, 32, rounds, seeds)
+    with serving() as server:
+        streamed_s(server.address, MAP.format(n=8))
+        ratio, first, took = ratios(server.address, 32, rounds, seeds)
         print(
             f"  own processes: {took:5.2f} s, {ratio:.2f} × engine ÷ cores (allowed {ALLOWED}); "
             f"first picture after {first:.2f} s (allowed {FIRST_WITHIN_S})"
         )
-        for n in (16, 32, 48, 64):
-            times = [streamed_s(address, f"{MAP.format(n=n)}&seed={next(seeds)}")[1] for _ in "123"]
-            points = n * n * 8
-            print(
-                f"  {points:6,} runs: {min(times):6.2f} s, {min(times) / points * 1e6:4.0f} µs each"
-            )
-    with cluster(2) as here, serving(DASK_SCHEDULER=here.address) as address:
+        if not quick:
+            linear(server.address, seeds, server.pid)
+        training(server.address)
+    with cluster(2) as here, serving(DASK_SCHEDULER=here.address) as server:
         sleep(5)
-        streamed_s(address, MAP.format(n=8))
-        ratio, first, took = ratios(address, 32, rounds, seeds)
+        streamed_s(server.address, MAP.format(n=8))
+        ratio, first, took = ratios(server.address, 32, rounds, seeds)
         print(
             f"  Dask, 2 workers: {took:5.2f} s, {ratio:.2f} × engine ÷ cores "
             f"(allowed {ALLOWED_ON_DASK}); first picture after {first:.2f} s"

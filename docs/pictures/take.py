@@ -18,7 +18,7 @@ from bench.page import launch
 HERE = Path(__file__).parent
 WIDE, PHONE = (1440, 1010), (390, 844)
 MOST_BYTES = 120_000
-PATIENCE_MS = 10_000
+PATIENCE_MS, LONG_PATIENCE_MS = 10_000, 120_000
 
 
 class Shot(NamedTuple):
@@ -59,6 +59,8 @@ def opened(browser: Browser, url: str, shot: Shot) -> Page:
     page.mouse.move(1, 1)  # the plot waits for a hand
     if page.locator("#figure").count():
         page.wait_for_selector(".figure.drawn", timeout=PATIENCE_MS)
+    if page.locator("#toil").count():
+        page.wait_for_selector("#toil.done", timeout=LONG_PATIENCE_MS)
     page.wait_for_timeout(300)
     return page
 
