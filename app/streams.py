@@ -18,12 +18,13 @@ from app import refusals
 from app.api import address_of, asked_for, compute_of
 from app.compute import Compute
 from app.errors import Problem
-from app.lenses import IN_CHUNKS
+from app.lenses import IN_CHUNKS, LENSES
 from app.links import Asked
 from app.pool import Lost, TookTooLong
 from app.work import Known, Work
 
 TOLD_EVERY_S = 0.1  # how far it is, at most
+DRAWN_EVERY_S = 0.4  # a picture that the next one replaces
 AGAIN_AFTER_MS = 1000  # a client that lost its connection
 
 router = APIRouter(include_in_schema=False)
@@ -81,12 +82,14 @@ async def events(watching: Watching) -> AsyncGenerator[ServerSentEvent, None]:
                 yield event
         else:
             work = compute.works.of(lens, asked)
-            told_at = 0.0
+            told_at = drawn_at = 0.0
+            every_s = 0.0 if LENSES[lens].EVERY_STAGE else DRAWN_EVERY_S
             async with aclosing(compute.works.watch(work)) as changes:
                 async for known in changes:
-                    async for event in stages(watching, known, sent):
-                        yield event
-                    sent = max(sent, known.newest)
+                    if known.newest > sent and (work.over or monotonic() - drawn_at > every_s):
+                        async for event in stages(watching, known, sent):
+                            yield event
+                        sent, drawn_at = known.newest, monotonic()
                     if work.over or monotonic() - told_at > TOLD_EVERY_S:
                         told_at = monotonic()
                         yield ServerSentEvent(event="progress", data=progress(work, known))

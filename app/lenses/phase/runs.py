@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +25,13 @@ def expected_s(experiment: Experiment, focus: Focus) -> float:
     return float(grid.row_s.sum() * grid.axes.seeds)
 
 
+def chunk(*arguments: Any) -> tuple[Array, float]:
+    """What `app.lenses.phase.batches.values` finds, and how long that took: who waits for it cannot
+    tell, for it may have waited itself."""
+    began = perf_counter()
+    return values(*arguments), perf_counter() - began
+
+
 async def run(
     experiment: Experiment, focus: Focus, engine: Engine, kept: Kept | None = None
 ) -> Run:
@@ -36,20 +44,18 @@ async def run(
         kept: what a former run knew; nothing of it is worked out again.
     """
     work = Work(known(experiment, focus, kept))
-    under_way: dict[asyncio.Task[Array], tuple[Numbers, float]] = {}
+    under_way: dict[asyncio.Task[tuple[Array, float]], Numbers] = {}
 
     def hand_out() -> None:
         while len(under_way) < engine.width and len(rows := work.next(engine.width)):
-            task = asyncio.create_task(engine.do(*work.call(rows)))
-            under_way[task] = rows, perf_counter()
+            under_way[asyncio.create_task(engine.do(*work.call(rows)))] = rows
 
     try:
         hand_out()
         while under_way:
             done, _ = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
-                rows, began = under_way.pop(task)
-                work.learn(rows, task.result(), perf_counter() - began)
+                work.learn(under_way.pop(task), *task.result())
                 hand_out()
                 yield work.progress()
         if not work.told:
@@ -104,7 +110,7 @@ class Work:
             grid.axes.back,
             grid.settings(rows),
         )
-        return (values, arguments), float(self.every_s[rows].sum()) * self.pace
+        return (chunk, arguments), float(self.every_s[rows].sum()) * self.pace
 
     def learn(self, rows: Numbers, found: Array, took_s: float) -> None:
         """What a chunk brought, and that it took so long."""
