@@ -24,7 +24,8 @@ MAP = "H=16&T=200&x_points=32&y_points=32&seeds=4"
 LONG = "H=32&T=400&x_points=64&y_points=64&seeds=8"
 STOPS_WITHIN_S = 1.0
 TOLD_WITHIN_S = 10.0
-IDLE_SHARE = 0.05  # of a core
+LOOK_EVERY_S = 0.2
+IDLE_SHARE = 0.25  # of a core: a Dask worker at rest talks to its scheduler
 
 
 class Seen(NamedTuple):
@@ -75,9 +76,9 @@ def left(server: Server, pids: Callable[[], list[int]]) -> float:
     gone = quiet = monotonic()
     before = busy_s(pids())
     while monotonic() - gone < 3 * STOPS_WITHIN_S:
-        sleep(0.1)
+        sleep(LOOK_EVERY_S)
         now = busy_s(pids())
-        if now - before > IDLE_SHARE * 0.1:
+        if now - before > IDLE_SHARE * LOOK_EVERY_S:
             quiet = monotonic()
         before = now
     return quiet - gone
