@@ -17,8 +17,8 @@ from app.lenses.training.computed import (
     Training,
     look_s,
     module_of,
+    moments_of,
     shown_sequence,
-    snapshots,
     update_s,
 )
 from app.lenses.training.numbers import numbers
@@ -54,7 +54,7 @@ def compute(experiment: Experiment, focus: Focus) -> Training:
 
 def expected_s(experiment: Experiment, focus: Focus) -> float:
     """About how many seconds of one core a training takes, if nobody comes to an end early."""
-    looks = len(snapshots(focus.updates))
+    looks = len(moments_of(experiment, focus))
     return sum(
         focus.updates * update_s(experiment, focus, network)
         + looks * look_s(experiment, focus, network)

@@ -18,8 +18,8 @@ from app.lenses.training.computed import (
     joined,
     look_s,
     module_of,
+    moments_of,
     setting_of,
-    snapshots,
     steps_told,
     update_s,
 )
@@ -80,6 +80,7 @@ async def run(
 ) -> stages.Run:
     """Train both networks, a stage for each snapshot that both have reached, to their ends."""
     chains: Chains = kept or dict.fromkeys(NETWORKS, Chain())
+    at = moments_of(experiment, focus)
     pace = {network: update_s(experiment, focus, network) for network in NETWORKS}
     under_way: dict[asyncio.Future[Chunk], str] = {}
 
@@ -87,7 +88,7 @@ async def run(
         """Hand out the next chunk of each network that may go on, who is behind first."""
         for network in waiting(chains, under_way.values()):
             if len(under_way) < engine.width:
-                updates = next_updates(chains[network], focus, pace[network])
+                updates = next_updates(chains[network], at, pace[network])
                 call = (chunk, (experiment, focus, network, chains[network].learner, updates))
                 expected_s = updates * pace[network] + look_s(experiment, focus, network)
                 under_way[asyncio.ensure_future(engine.do(call, expected_s))] = network
@@ -125,9 +126,8 @@ def waiting(chains: Chains, busy: Iterable[str] = ()) -> list[str]:
     return sorted(set(idle) - set(busy), key=lambda network: (chains[network].updates, network))
 
 
-def next_updates(chain: Chain, focus: Focus, pace: float) -> int:
+def next_updates(chain: Chain, at: tuple[int, ...], pace: float) -> int:
     """How many updates the next chunk makes: as many as fill its time, up to a snapshot."""
-    at = snapshots(focus.updates)
     if chain.updates < 0:
         return 0
     room = at[bisect_right(at, chain.updates)] - chain.updates

@@ -31,6 +31,8 @@ Steps = NDArray[np.int64]
 
 NETWORKS = ("cell", "rnn")
 FIRST_AT, SNAPSHOTS = 10, 50  # the first snapshot's update, and how many there are, evenly, later
+# A server keeps all that snapshots show, and the weights of both networks, for all who come back.
+KEPT_BYTES, FEWEST = 32 * 2**20, 6
 # Batches that nobody learns from: update n learns from batch n, of 1 … 20000.
 NEVER_TRAINED_ON = (0, 20001, 20002, 20003)
 MOST_STEPS = 200  # of a map: three stand side by side, for each of up to sixty snapshots
@@ -135,11 +137,22 @@ def setting_of(experiment: Experiment, focus: Focus) -> Setting:
     )
 
 
-def snapshots(updates: int) -> tuple[int, ...]:
+def snapshots(updates: int, most: int = SNAPSHOTS) -> tuple[int, ...]:
     """The updates after which maps are made: at first each twice as late as the one before."""
-    every = max(1, -(-updates // SNAPSHOTS))
+    every = max(1, -(-updates // most))
     doubled = [FIRST_AT * 2**n for n in range(16) if FIRST_AT * 2**n < every]
     return (0, *doubled, *range(every, updates, every), updates)
+
+
+def moments_of(experiment: Experiment, focus: Focus) -> tuple[int, ...]:
+    """The updates after which maps of this training are made: fewer where each takes much."""
+    asked, H = setting_of(experiment, focus).asked, experiment.H
+    D, outputs = asked.sizes(focus.words)
+    rows = H * (len(CELLS[experiment.cell].GATES) + 1)
+    weights = rows * (D + H + 2) + 2 * outputs * (H + 1)
+    maps = 3 * H * len(steps_told(asked.steps(experiment.T)))
+    most = KEPT_BYTES // (8 * (weights + maps))
+    return snapshots(focus.updates, min(max(most, FEWEST), SNAPSHOTS))
 
 
 def steps_told(length: int) -> Steps:
@@ -197,7 +210,7 @@ def chunk(
     if learner.solved:
         end = SOLVED
     sight = None
-    if end or learner.updates in snapshots(focus.updates):
+    if end or learner.updates in moments_of(experiment, focus):
         sight = sight_of(cell, learner, setting, record)
     return Chunk(learner, record, end, sight, each_s)
 

@@ -17,7 +17,7 @@ from app.forms import flat
 from app.knobs import Experiment
 from app.lenses import training
 from app.lenses.training import chains, computed
-from app.lenses.training.computed import Course, Training, snapshots
+from app.lenses.training.computed import Course, Training, moments_of, snapshots
 from app.links import Asked
 from app.stages import Call, Progress
 from app.view import Focus, View
@@ -105,6 +105,12 @@ def test_snapshots_are_dense_at_first_then_even_and_not_many() -> None:
         at = snapshots(updates)
         assert at[0] == 0 and at[-1] == updates and len(at) <= 60
         assert list(at) == sorted(set(at))
+
+
+def test_large_networks_are_looked_at_less_often() -> None:
+    few, many = (moments_of(Experiment(H=H, T=300), Focus()) for H in (200, 32))
+    assert len(many) == len(snapshots(6000)) > 2 * len(few)
+    assert few[0] == 0 and few[-1] == 6000 and list(few) == sorted(set(few))
 
 
 def test_the_same_bits_whoever_works_and_however_the_work_is_cut(
