@@ -2,6 +2,7 @@
 
 import math
 from http import HTTPStatus
+from types import ModuleType
 
 from app.budget import MEGABYTE, Budget, affordable, affordable_steps, flops, memory_bytes, within
 from app.errors import Problem, WrongKey
@@ -11,6 +12,7 @@ from app.lenses import IN_CHUNKS, LENSES
 from app.lenses.compare.computed import SecondLeftFloat64
 from app.links import Asked, plain, write
 from app.reading import mantissa
+from app.view import Focus
 from lstm_engine.errors import LeftFloat64
 
 AGAIN_AFTER_S = 5  # where nobody can tell: about what a new server takes
@@ -34,7 +36,7 @@ def admit(asked: Asked, budget: Budget, lens: str = "highway") -> None:
     if lens in IN_CHUNKS:
         admit_work(asked, budget, lens)
     elif asked.focus.trained is not None:
-        lesson = asked.focus.lesson(updates=max(1, asked.focus.trained))
+        lesson = asked.focus.model_copy(update={"updates": max(1, asked.focus.trained)})
         admit_work(asked._replace(focus=lesson), budget, "training")
 
 
@@ -44,30 +46,56 @@ def admit_work(asked: Asked, budget: Budget, lens: str) -> None:
     Raises:
         Problem: 422 with the cost, the limit and what to lower.
     """
-    work, (experiment, focus, view) = LENSES[lens], asked
+    work, (experiment, focus, _) = LENSES[lens], asked
     if not within(dearest := work.dearest(experiment, focus), budget):
-        raise too_large(asked, dearest, budget, "")
+        problem = too_large(asked, dearest, budget, "")
+        if dearest != experiment:
+            problem.detail = f"The largest part of this work is like one of {problem.detail}"
+        problem.nearest = less_work(asked, budget, work)
+        raise problem
     cost_s = work.expected_s(experiment, focus)
     if cost_s <= budget.work_s:
         return
-    keys = [key for key in HOW_MUCH if key in work.KEYS]
-    cheaper = focus
-    while work.expected_s(experiment, cheaper) > budget.work_s:
-        halves = {key: max(HOW_MUCH[key], getattr(cheaper, key) // 2) for key in keys}
-        if cheaper == (cheaper := cheaper.model_copy(update=halves)):
-            experiment = experiment.model_copy(update={"H": max(1, experiment.H // 2)})
+    key, *others = (key for key in HOW_MUCH if key in work.KEYS)
     message = (
         f"would keep a core busy for {cost_s:,.0f} s, and the limit is {budget.work_s:,.0f} s: "
-        f"lower {', '.join(keys)}, T or H"
+        f"lower {', '.join((key, *others))}, T or H"
     )
-    key = keys[0]
+    value = str(getattr(focus, key))
     raise Problem(
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "This is too much work",
-        f"{key}={getattr(focus, key)} {message}.",
-        [WrongKey(key, str(getattr(focus, key)), message)],
-        write(experiment, cheaper, view),
+        f"{key}={value} {message}.",
+        [WrongKey(key, value, message)],
+        less_work(asked, budget, work),
     )
+
+
+def less_work(asked: Asked, budget: Budget, work: ModuleType) -> str:
+    """The nearest link that is within the budget: a coarser map, fewer updates, then shorter and
+    smaller; where all that is not enough, at the defaults of how much there is to do."""
+    experiment, focus, view = asked
+    least = experiment.model_copy(update={"T": min(experiment.T, 10), "H": min(experiment.H, 8)})
+    while not (
+        within(work.dearest(experiment, focus), budget)
+        and work.expected_s(experiment, focus) <= budget.work_s
+    ):
+        halves = {key: max(low, getattr(focus, key) // 2) for key, low in HOW_MUCH.items()}
+        less = focus.model_copy(
+            update={key: min(half, getattr(focus, key)) for key, half in halves.items()}
+        )
+        smaller = experiment.model_copy(
+            update={key: max(getattr(least, key), getattr(experiment, key) // 2) for key in "TH"}
+        )
+        if less != focus:
+            focus = less
+        elif smaller.in_force() != experiment:
+            experiment = smaller.in_force()
+        else:
+            return write(least, Focus(), view)
+    if focus.trained is not None:
+        focus = focus.model_copy(update={"trained": min(focus.trained, focus.updates)})
+    return write(experiment, focus, view)
 
 
 def too_large(asked: Asked, experiment: Experiment, budget: Budget, prefix: str) -> Problem:

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from app.answers import Body, Timing
 from app.budget import MEGABYTE
-from app.compute import Caller, Compute, Finished
+from app.compute import Caller, Compute, Finished, Place
 from app.errors import Problem
 from app.knobs import Experiment
 from app.links import Asked
@@ -48,7 +48,7 @@ def with_workers(number: int, act: Callable[[Compute], Awaitable[Any]], **settin
         try:
             return await asyncio.wait_for(act(compute), 60)
         finally:
-            compute.stop()
+            await compute.stop()
 
     return asyncio.run(story())
 
@@ -396,7 +396,7 @@ def test_the_plot_of_what_takes_long_is_kept_with_its_sketch(
 ) -> None:
     query = f"v=1&T={T}&H=2&seed=35"
     assert client.get(f"/sketch/highway-wide?{query}").status_code == 200
-    assert (("highway", query, "plot", "") in app.state.compute.kept) is kept
+    assert (Place("highway", query, "plot", "") in app.state.compute.kept) is kept
 
 
 def test_what_the_client_has_already_needs_no_work(
