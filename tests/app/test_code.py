@@ -184,7 +184,7 @@ def test_a_script_is_python_that_a_person_can_read(framework: str, query: str) -
 )
 def test_a_host_name_is_never_code(here: str) -> None:
     e = Experiment(signal="text", text='"""\n\'\\').in_force()
-    trees = [ast.parse(code("torch", e, host)) for host in (here, HERE)]
+    trees = [ast.parse(code("torch", Asked(e), host)) for host in (here, HERE)]
     without_text = [
         ast.dump(tree).count("Call(") + len(tree.body) + ast.dump(tree).count("Import")
         for tree in trees
@@ -195,7 +195,7 @@ def test_a_host_name_is_never_code(here: str) -> None:
 def test_a_script_is_not_saved_under_its_frameworks_name() -> None:
     """A file torch.py would be imported in the place of torch."""
     assert filename("torch") == "highway_torch.py" and filename("jax") == "highway_jax.py"
-    assert all(f"python {filename(f)} " in code(f, Experiment(), HERE) for f in FRAMEWORKS)
+    assert all(f"python {filename(f)} " in code(f, Asked(Experiment()), HERE) for f in FRAMEWORKS)
 
 
 def test_every_nonlinearity_of_the_rnn_has_its_words() -> None:
