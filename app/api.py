@@ -17,9 +17,10 @@ from app.code import filename as code_file
 from app.compute import Caller, Compute, Finished
 from app.description import answers_of, parameters
 from app.errors import ClientLeft
+from app.forms import AS_FAR_AS_KNOWN
 from app.headers import accepts, etag, has_already, server_timing
 from app.knobs import Experiment
-from app.lenses import LENSES
+from app.lenses import IN_CHUNKS, LENSES
 from app.links import Asked, of_weights, read, write
 from app.refusals import admit
 from app.view import Focus, View
@@ -83,6 +84,7 @@ known_by_heart = lru_cache(512)(understood)
 
 def lens_endpoint(lens: str, form: str, *, with_view: bool) -> Endpoint:
     """An address that tells a lens's answer in one form."""
+    may_go_on = lens in IN_CHUNKS and form in AS_FAR_AS_KNOWN
 
     async def endpoint(request: Request) -> Response:
         asked = asked_for(request, lens, with_view=with_view)
@@ -92,7 +94,7 @@ def lens_endpoint(lens: str, form: str, *, with_view: bool) -> Endpoint:
         also = ("plot",) if form in SKETCHES and dear(asked.experiment) else ()
         kept = "attachment" if form in FILE_FORMS else "inline"
         headers = {
-            "Cache-Control": KEPT_FOR_AN_HOUR,
+            "Cache-Control": "no-cache" if may_go_on else KEPT_FOR_AN_HOUR,
             "Content-Disposition": f'{kept}; filename="{file_name(request, form, asked)}"',
         }
         return await told(request, lens, form, asked, headers, also)

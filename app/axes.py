@@ -36,6 +36,7 @@ NAMES = {"direct": "the carry alone (direct)", "exact": "every path (exact)", "r
 NAMES |= {"share": "highway share", "horizon": "horizon", "lyapunov": "largest Lyapunov exponent"}
 NAMES |= {"gate": "mean of the keeping gate"}
 X, Y = "Across", "Upwards"
+NEXT_TO_NOTHING = 1e-9  # of the ends of an axis
 
 
 class Axes(BaseModel):
@@ -132,7 +133,9 @@ def check(axes: Axes, axis: str) -> None:
             raise wrong(f"{axis}_{end}", f"must be from {least} to {most}, as {knob} is")
         if knob in WHOLE and value != round(value):
             raise wrong(f"{axis}_{end}", f"must be a whole number, as {knob} is")
-    if span.low >= span.high:
-        raise wrong(f"{axis}_to", f"must be above {axis}_from={span.low:g}")
+    if span.high - span.low <= NEXT_TO_NOTHING * max(abs(span.low), abs(span.high)):
+        raise wrong(
+            f"{axis}_to", f"must be above {axis}_from={span.low:g}, by a billionth at least"
+        )
     if span.scale == "log" and span.low <= 0:
         raise wrong(f"{axis}_from", f"must be above 0 where {axis}_scale=log")

@@ -20,7 +20,7 @@ from app.forms import (
     WITHOUT_NUMBERS,
     WITHOUT_WEIGHTS,
 )
-from app.lenses import IN_CHUNKS, LENSES
+from app.lenses import IN_CHUNKS, LENSES, OF_NO_EXPERIMENT
 from app.links import Asked, write
 from app.networks import Learnt
 from app.pool import Full, Job, Lost, Pool, TookTooLong
@@ -170,8 +170,10 @@ class Compute:
 
     async def before(self, place: Place, asked: Asked, caller: Caller) -> Before:
         """What has to be there before an answer can be told: what work in chunks finds."""
-        if place.form in WITHOUT_WEIGHTS:
+        if place.form in WITHOUT_WEIGHTS or place.lens in OF_NO_EXPERIMENT:
             return Before(None, None)
+        if not self.open:
+            raise refusals.stopping()
         if place.lens in IN_CHUNKS and place.form not in WITHOUT_NUMBERS:
             return Before(await self.found(place, asked, caller), None)
         return Before(None, await self.works.learnt(asked, caller.address))
@@ -212,18 +214,20 @@ class Compute:
         # Somebody else may have begun it meanwhile.
         if job := self.flight(place):
             return job
-        forms = (place.form, *also)
+        # What is told of work as far as it is known is told of this moment alone.
+        forms = (place.form, *(() if place.lens in IN_CHUNKS else also))
         call = (answers, (place.lens, forms, asked, caller.here, caller.gzip, *before))
         job = self.pool.submit(kind, call, expected_s)
-        mine = {self.place(place.lens, form, asked, caller) for form in forms}
-        mine = {one for one in mine if self.flight(one) is None}
+        places = {form: self.place(place.lens, form, asked, caller) for form in forms[1:]}
+        places[place.form] = place
+        mine = {one for one in places.values() if self.flight(one) is None}
         self.under_way |= dict.fromkeys(mine, job)
-        job.answer.add_done_callback(lambda _: self.end(job, asked, caller, mine))
+        job.answer.add_done_callback(lambda _: self.end(job, places))
         return job
 
-    def end(self, job: Job, asked: Asked, caller: Caller, places: set[Place]) -> None:
+    def end(self, job: Job, places: dict[str, Place]) -> None:
         """Keep what a job brought, whoever waited for it."""
-        for place in places:
+        for place in places.values():
             if self.under_way.get(place) is job:
                 del self.under_way[place]
         if job.answer.cancelled() or job.answer.exception():
@@ -232,7 +236,7 @@ class Compute:
         self.watch.engine_s.inc(done.timing.engine_ms / 1e3)
         self.watch.figures_s.inc(done.timing.figures_ms / 1e3)
         for form, body in done.bodies.items():
-            self.keep(self.place(job.kind[0], form, asked, caller), body)
+            self.keep(places[form], body)
 
     def keep(self, place: Place, body: Body) -> None:
         """Keep an answer for a while."""

@@ -8,7 +8,7 @@ from app.budget import MEGABYTE, Budget, affordable, affordable_steps, flops, me
 from app.errors import Problem, WrongKey
 from app.keys import default
 from app.knobs import Experiment
-from app.lenses import IN_CHUNKS, LENSES
+from app.lenses import IN_CHUNKS, LENSES, OF_NO_EXPERIMENT
 from app.lenses.compare.computed import SecondLeftFloat64
 from app.links import Asked, plain, write
 from app.reading import mantissa
@@ -18,6 +18,7 @@ from lstm_engine.errors import LeftFloat64
 AGAIN_AFTER_S = 5  # where nobody can tell: about what a new server takes
 AFTER_A_LOSS_S = 60  # what killed two workers may kill more
 # What makes work in chunks long, and the least of it that says something.
+ENDS = ("x_from", "x_to", "y_from", "y_to")  # of a map's axes
 HOW_MUCH = {"seeds": 1, "x_points": 4, "y_points": 4, "updates": 100, "batch": 1}
 
 
@@ -35,7 +36,7 @@ def admit(asked: Asked, budget: Budget, lens: str = "highway") -> None:
             raise too_large(asked, second, budget, "vs_")
     if lens in IN_CHUNKS:
         admit_work(asked, budget, lens)
-    elif asked.focus.trained is not None:
+    elif asked.focus.trained is not None and lens not in OF_NO_EXPERIMENT:
         lesson = asked.focus.model_copy(update={"updates": max(1, asked.focus.trained)})
         admit_work(asked._replace(focus=lesson), budget, "training")
 
@@ -57,6 +58,8 @@ def admit_work(asked: Asked, budget: Budget, lens: str) -> None:
     if cost_s <= budget.work_s:
         return
     key, *others = (key for key in HOW_MUCH if key in work.KEYS)
+    if lens == "training" and focus.trained is not None:
+        key, others = "trained", ["batch"]
     message = (
         f"would keep a core busy for {cost_s:,.0f} s, and the limit is {budget.work_s:,.0f} s: "
         f"lower {', '.join((key, *others))}, T or H"
@@ -80,10 +83,9 @@ def less_work(asked: Asked, budget: Budget, work: ModuleType) -> str:
         within(work.dearest(experiment, focus), budget)
         and work.expected_s(experiment, focus) <= budget.work_s
     ):
-        halves = {key: max(low, getattr(focus, key) // 2) for key, low in HOW_MUCH.items()}
-        less = focus.model_copy(
-            update={key: min(half, getattr(focus, key)) for key, half in halves.items()}
-        )
+        now = {key: getattr(focus, key) for key in HOW_MUCH if key in work.KEYS}
+        halves = {key: min(value, max(HOW_MUCH[key], value // 2)) for key, value in now.items()}
+        less = focus.model_copy(update=halves)
         smaller = experiment.model_copy(
             update={key: max(getattr(least, key), getattr(experiment, key) // 2) for key in "TH"}
         )
@@ -91,6 +93,8 @@ def less_work(asked: Asked, budget: Budget, work: ModuleType) -> str:
             focus = less
         elif smaller.in_force() != experiment:
             experiment = smaller.in_force()
+        elif focus != (usual := focus.model_copy(update=dict.fromkeys(ENDS))):
+            experiment, focus = asked.experiment, usual
         else:
             return write(least, Focus(), view)
     if focus.trained is not None:

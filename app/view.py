@@ -18,6 +18,7 @@ from app.learning import Learning
 COMPARED = tuple(
     key for key in Experiment.model_fields if key not in ("v", "T", "D", "text", "series")
 )
+MOST = {"T": 20000, "D": 64}
 OF_A_LENGTH_OF_THEIR_OWN = ("text", "series")
 
 
@@ -97,7 +98,11 @@ class Focus(SECOND, Axes, Learning):
         changed = {
             key: value for key in COMPARED if (value := getattr(self, f"vs_{key}")) is not None
         }
-        return Experiment.model_validate(experiment.model_dump() | changed).in_force()
+        first = experiment.model_dump()
+        # A sequence of a task may be longer and wider than a link's own.
+        beyond = {key: first[key] for key, most in MOST.items() if first[key] > most}
+        within = first | {key: MOST[key] for key in beyond}
+        return Experiment.model_validate(within | changed).in_force().model_copy(update=beyond)
 
 
 def hideable(names: tuple[str, ...]) -> tuple[str, ...]:

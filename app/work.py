@@ -220,6 +220,9 @@ class Works:
 
     def end(self, key: Key, work: Work) -> None:
         """Keep what work has found, whether it came to its end or not."""
+        if not work.over:  # it was cancelled before it began
+            work.over = True
+            work.tell()
         if self.under_way.get(key) is work:
             del self.under_way[key]
         before = self.kept.get(key, (Known(), 0))[0]

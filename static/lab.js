@@ -36,7 +36,7 @@ export function open(form, left) {
   let newEntry = false;
   let shown = {};
   let query = location.search.slice(1);
-  let canonical = "";
+  let canonical = null; // the link without its moment, once the server has said what that is
   let resting = null;
   // Work that takes longer comes in stages, and the form's field `moment` names the one to look at.
   const { stages, moment } = form.dataset;
@@ -129,7 +129,7 @@ export function open(form, left) {
     },
     rests(at) {
       form.elements[moment].value = at;
-      remember(canonical);
+      if (canonical) remember(canonical);
     },
   });
 
@@ -169,6 +169,7 @@ export function open(form, left) {
     // Another moment of what is there already.
     if (moment && withoutMoment(to) === query && timeline.answers.length) {
       form.elements[moment].value = momentOf(to);
+      newEntry = !remembered;
       timeline.go(momentOf(to));
       return;
     }
@@ -179,7 +180,10 @@ export function open(form, left) {
 
   // The moment is of no concern to the server, which tells of all.
   const isMoment = (pair) => pair.startsWith(`${moment}=`);
-  const withoutMoment = (wanted) => wanted.split("&").filter((pair) => !isMoment(pair)).join("&");
+  const withoutMoment = (wanted) => {
+    const rest = wanted.split("&").filter((pair) => !isMoment(pair)).join("&");
+    return rest === "v=1" ? "" : rest; // the defaults
+  };
   const momentOf = (wanted) => wanted.split("&").find(isMoment)?.split("=")[1] ?? "";
   const withMoment = (link) => {
     const at = moment && form.elements[moment].value;

@@ -32,3 +32,5 @@ LENSES: dict[str, ModuleType] = {
 
 # Those whose work takes longer than an answer may: see `app.stages`.
 IN_CHUNKS = frozenset(name for name, lens in LENSES.items() if hasattr(lens, "run"))
+# Whose numbers no link's experiment changes.
+OF_NO_EXPERIMENT = frozenset({"claims"})

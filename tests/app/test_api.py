@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from app.keys import FIELDS
 from app.knobs import Experiment
-from app.lenses import LENSES
+from app.lenses import IN_CHUNKS, LENSES
 from app.links import write
 from app.view import Focus, View
 from lstm_engine import CELLS
@@ -227,3 +227,21 @@ def test_defaults_in_the_description_are_of_the_type_that_it_names(client: TestC
         schema = parameter["schema"]
         if schema.get("default") is not None:
             assert isinstance(schema["default"], types[schema["type"]]), parameter["name"]
+
+
+# Work in chunks ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lens", sorted(IN_CHUNKS))
+def test_a_picture_is_that_of_the_end_whatever_was_known_before(
+    client: TestClient, lens: str
+) -> None:
+    query = "v=1&T=12&H=3&seed=77&batch=2&updates=3&seeds=2&x_points=4&y_points=3"
+    picture = f"/picture/{lens}-wide.svg?{query}"
+    page = client.get(f"/{lens}?{query}")
+    assert page.status_code == 200 and page.headers["cache-control"] == "no-cache"
+    early = client.get(f"/plot/{lens}?{query}")
+    assert early.headers["cache-control"] == "no-cache"
+    late = client.get(picture)
+    assert late.content == client.get(f"{picture}&quantity=share").content
+    assert client.get(f"/plot/{lens}?{query}").headers["etag"] != early.headers["etag"]

@@ -37,6 +37,7 @@ def test_axes_that_cannot_be_are_refused_with_the_key_to_change() -> None:
         ({"x": "T", "x_from": 2.5}, "x_from"),
         ({"y_from": 3.0, "y_to": 2.0}, "y_to"),
         ({"y": "D", "y_to": 65.0}, "y_to"),
+        ({"x_from": 1.0, "x_to": 1.0 + 2**-52}, "x_to"),
     ):
         with pytest.raises(ValidationError) as refused:
             Axes(**wrong)  # type: ignore[arg-type]

@@ -69,3 +69,14 @@ def test_a_training_that_costs_too_much_is_refused_wherever_it_is_looked_at(
     answer = client.get("/api/highway?H=200&T=1000&batch=256&trained=20000")
     assert answer.status_code == 422
     assert "lower" in answer.json()["detail"] and answer.json()["nearest"]
+
+
+def test_a_sequence_may_be_wider_and_longer_than_a_links_own(client: TestClient) -> None:
+    letters = "".join(map(chr, range(0x4E00, 0x4E50)))
+    wide = f"/api/compare?T=5&H=2&task=text&words={letters}&batch=1&trained=1&vs_signal=copy"
+    assert client.get(wide).status_code == 200
+    assert client.get("/api/compare?T=19990&H=1&task=copy&batch=1&trained=1").status_code == 200
+
+
+def test_claims_wait_for_no_training(client: TestClient) -> None:
+    assert client.get("/api/claims?H=200&T=1000&batch=256&trained=20000").status_code == 200

@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from time import perf_counter
 
 import numpy as np
@@ -32,7 +33,7 @@ Steps = NDArray[np.int64]
 NETWORKS = ("cell", "rnn")
 FIRST_AT, SNAPSHOTS = 10, 50  # the first snapshot's update, and how many there are, evenly, later
 # A server keeps all that snapshots show, and the weights of both networks, for all who come back.
-KEPT_BYTES, FEWEST = 32 * 2**20, 6
+KEPT_BYTES, FEWEST = 20 * 2**20, 4
 # Batches that nobody learns from: update n learns from batch n, of 1 … 20000.
 NEVER_TRAINED_ON = (0, 20001, 20002, 20003)
 MOST_STEPS = 200  # of a map: three stand side by side, for each of up to sixty snapshots
@@ -144,6 +145,7 @@ def snapshots(updates: int, most: int = SNAPSHOTS) -> tuple[int, ...]:
     return (0, *doubled, *range(every, updates, every), updates)
 
 
+@lru_cache(64)
 def moments_of(experiment: Experiment, focus: Focus) -> tuple[int, ...]:
     """The updates after which maps of this training are made: fewer where each takes much."""
     asked, H = setting_of(experiment, focus).asked, experiment.H
@@ -151,8 +153,10 @@ def moments_of(experiment: Experiment, focus: Focus) -> tuple[int, ...]:
     rows = H * (len(CELLS[experiment.cell].GATES) + 1)
     weights = rows * (D + H + 2) + 2 * outputs * (H + 1)
     maps = 3 * H * len(steps_told(asked.steps(experiment.T)))
-    most = KEPT_BYTES // (8 * (weights + maps))
-    return snapshots(focus.updates, min(max(most, FEWEST), SNAPSHOTS))
+    most = SNAPSHOTS
+    while most > FEWEST and len(snapshots(focus.updates, most)) * 8 * (weights + maps) > KEPT_BYTES:
+        most -= 1
+    return snapshots(focus.updates, most)
 
 
 def steps_told(length: int) -> Steps:

@@ -164,10 +164,13 @@ def reach(update: int, updates: int) -> float:
     return min(round_up(max(update, updates / LEAST_SHARE, 1.0)), float(updates))
 
 
+LEAST_SEEN = 1e-300  # of whose inverse float64 still knows the size
+
+
 def decades(lines: Sequence[Line], least: tuple[float, float]) -> Values:
     """A log axis around curves, at least as long as `least`, from 1, 2 or 5 to 1, 2 or 5."""
     seen = np.concatenate([np.array(least), *(line.values for line in lines)])
-    seen = seen[np.isfinite(seen) & (seen > 0)]
+    seen = seen[np.isfinite(seen) & (seen > LEAST_SEEN)]
     low, high = 1 / round_up(1 / float(seen.min())), round_up(float(seen.max()))
     return Values(low, high, "number", "", "log")
 

@@ -336,3 +336,9 @@ def test_a_whole_training_is_told_in_every_form() -> None:
     assert b"NaN" not in told["json"] and b"Infinity" not in told["json"]
     assert told["csv"].startswith(b"update,network,loss,norm_before,norm_after,gate_i")
     assert told["csv"].count(b"\n") == 1 + 2 * LESSON.updates
+
+
+def test_a_clip_next_to_nothing_is_drawn() -> None:
+    experiment, focus = Experiment(T=2, H=1), Focus(batch=1, updates=1, clip=1e-320)
+    found = training.compute(experiment, focus)
+    assert training.figure(found, View()).panels
