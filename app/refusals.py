@@ -17,8 +17,8 @@ from lstm_engine.errors import LeftFloat64
 
 AGAIN_AFTER_S = 5  # where nobody can tell: about what a new server takes
 AFTER_A_LOSS_S = 60  # what killed two workers may kill more
-# What makes work in chunks long, and the least of it that says something.
 ENDS = ("x_from", "x_to", "y_from", "y_to")  # of a map's axes
+# What makes work in chunks long, and the least of it that says something.
 HOW_MUCH = {"seeds": 1, "x_points": 4, "y_points": 4, "updates": 100, "batch": 1}
 
 
@@ -38,11 +38,14 @@ def admit(asked: Asked, budget: Budget, lens: str = "highway") -> None:
         admit_work(asked, budget, lens)
     elif asked.focus.trained is not None and lens not in OF_NO_EXPERIMENT:
         lesson = asked.focus.model_copy(update={"updates": max(1, asked.focus.trained)})
-        admit_work(asked._replace(focus=lesson), budget, "training")
+        admit_work(asked._replace(focus=lesson), budget, "training", ("trained", "batch"))
 
 
-def admit_work(asked: Asked, budget: Budget, lens: str) -> None:
-    """Refuse work in chunks that costs too much, all of it or its dearest point.
+def admit_work(
+    asked: Asked, budget: Budget, lens: str, keys: tuple[str, ...] = tuple(HOW_MUCH)
+) -> None:
+    """Refuse work in chunks that costs too much, all of it or its dearest point; `keys` are those
+    that a visitor would lower.
 
     Raises:
         Problem: 422 with the cost, the limit and what to lower.
@@ -57,9 +60,7 @@ def admit_work(asked: Asked, budget: Budget, lens: str) -> None:
     cost_s = work.expected_s(experiment, focus)
     if cost_s <= budget.work_s:
         return
-    key, *others = (key for key in HOW_MUCH if key in work.KEYS)
-    if lens == "training" and focus.trained is not None:
-        key, others = "trained", ["batch"]
+    key, *others = (key for key in keys if key in (*work.KEYS, "trained"))
     message = (
         f"would keep a core busy for {cost_s:,.0f} s, and the limit is {budget.work_s:,.0f} s: "
         f"lower {', '.join((key, *others))}, T or H"
