@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from app.lenses import LENSES
+from app.lenses import IN_CHUNKS, LENSES
 from app.links import path_of
 from tests.browser.conftest import PHONE, Visit
 from tests.browser.lab import Lab
@@ -41,7 +41,9 @@ def test_every_lens_opens_in_the_place_of_the_one_before(lab: Lab) -> None:
         assert module.QUESTION in lab.page.title()
         expect(lab.page.locator("#arrived")).to_have_text(lab.page.title())
         expect(lab.page.locator(".figure .sketch svg").first).to_be_visible()
-        if lens != "claims":
+        if lens in IN_CHUNKS:  # what is drawn there is not the end yet: see test_work.py
+            lab.page.wait_for_selector("#figure.drawn")
+        elif lens != "claims":
             lab.until_drawn(link)
             answer = lab.context.request.get(f"{lab.server}/api/{lens}?v=1&T=20&H=4").json()
             assert lab.reading == answer["reading"]["headline"]
