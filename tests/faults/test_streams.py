@@ -64,11 +64,12 @@ def soon_whole(address: str, path: str) -> list[Event]:
 
 
 def test_who_comes_back_is_told_what_came_after(victim: Server) -> None:
-    stages = [event for event in whole(victim.address, SMALL) if event.kind == "stage"]
+    # Long enough for more than one picture.
+    path = f"/stream/phase?{MAP}"
+    stages = [event for event in whole(victim.address, path) if event.kind == "stage"]
     numbers = [event.number for event in stages]
     assert numbers == sorted(set(numbers)) and len(numbers) > 1
-    later = [e for e in whole(victim.address, SMALL, numbers[0]) if e.kind == "stage"]
-    assert later and all(event.number > numbers[0] for event in later)
-    assert later[-1].told["data"] == stages[-1].told["data"]
-    none = [e for e in whole(victim.address, SMALL, numbers[-1]) if e.kind == "stage"]
-    assert none == []
+    later = [e for e in whole(victim.address, path, numbers[0]) if e.kind == "stage"]
+    assert later and all((event.number or 0) > (numbers[0] or 0) for event in later)
+    assert later[-1].number == numbers[-1] and later[-1].told["data"] == stages[-1].told["data"]
+    assert [e for e in whole(victim.address, path, numbers[-1]) if e.kind == "stage"] == []
