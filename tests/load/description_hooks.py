@@ -14,6 +14,7 @@ MOST = {"T": 40, "H": 6, "vs_H": 6}
 GREATEST = {"T": 20000, "H": 256, "vs_H": 256}
 OF_SEVERAL_KEYS = re.compile(
     r"must be at least \d for signal=|is too large|leaves? float64|takes longer than"
+    r"|too much work|must be another knob|must be above|, as \w+ is|two of which differ"
 )
 
 
