@@ -5,13 +5,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, Field
 
 from app.knobs import Control, Experiment, Finite, Integer
+from lstm_engine.tasks import TASKS
 
-TASKS = {
-    "adding": "adding problem",
-    "copy": "copy memory",
-    "order": "temporal order",
-    "text": "next character",
-}
+TITLES = {name: task.title for name, task in TASKS.items()}
 
 
 def two_kinds(words: str) -> str:
@@ -27,7 +23,7 @@ class Learning(BaseModel):
     task: Annotated[
         Literal[tuple(TASKS)],  # type: ignore[valid-type]
         Field(description="what is learnt; copy memory takes 20 steps more than T"),
-        Control("Task", "Task", names=TASKS),
+        Control("Task", "Task", names=TITLES),
     ] = "adding"
     words: Annotated[
         str,

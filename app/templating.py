@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 
 from app.drawing.figure import PLAIN, RAISED
 from app.glossary import GLOSSARY, linked
-from app.learning import TASKS
+from app.learning import TITLES
 from app.lenses import IN_CHUNKS, LENSES
 from app.links import Asked, address, path_of, write
 from app.reading import Reading, told, unit_told
@@ -44,7 +44,7 @@ def raised(text: str) -> Markup:
 
 
 templates.filters.update(raised=raised, told=told, unit_told=unit_told)
-templates.globals.update(GLOSSARY=GLOSSARY, LENSES=LENSES, IN_CHUNKS=IN_CHUNKS, TASKS=TASKS)
+templates.globals.update(GLOSSARY=GLOSSARY, LENSES=LENSES, IN_CHUNKS=IN_CHUNKS, TASKS=TITLES)
 
 
 def words(lens: str, reading: Reading, numbers: dict[str, Any], asked: Asked) -> dict[str, str]:

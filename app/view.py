@@ -18,7 +18,10 @@ from app.learning import Learning
 COMPARED = tuple(
     key for key in Experiment.model_fields if key not in ("v", "T", "D", "text", "series")
 )
-MOST = {"T": 20000, "D": 64}
+MOST = {
+    key: next(mark.le for mark in Experiment.model_fields[key].metadata if hasattr(mark, "le"))
+    for key in ("T", "D")
+}
 OF_A_LENGTH_OF_THEIR_OWN = ("text", "series")
 
 

@@ -12,7 +12,7 @@ from statistics import median, quantiles
 
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
-from app.lenses import LENSES
+from app.lenses import IN_CHUNKS, LENSES
 from app.links import path_of
 from bench.service import serving
 
@@ -25,6 +25,8 @@ FLAGS = (
     "--disable-sync",
     "--no-first-run",
 )
+# What comes as a stream is for `bench.work` to time.
+AT_ONCE = [lens for lens in LENSES if lens not in IN_CHUNKS]
 WIDE = {"width": 1440, "height": 1000}
 
 # Whether the newest pixels are out is known in the second frame after the change.
@@ -116,12 +118,12 @@ def tell_first_sight(browser: Browser, address: str, visits: int) -> None:
 
 
 def tell_drags(browser: Browser, address: str, drags: int) -> None:
-    """Drag steps at defaults in every lens, each after the one before it is finished."""
+    """Drag steps at defaults, each after the one before it is finished."""
     print(f"a drag step of the forget bias at defaults, {drags} of them, input to pixels, median,")
     print("(9 of 10 within), and of it until the answer came and what the server took:")
     # Prime to 201, so no position comes twice; the slider's own default (110) is left out.
     positions = [place for n in range(drags + 3) if (place := (7 * n + 4) % 201) != 110]
-    for lens in LENSES:
+    for lens in AT_ONCE:
         page = browser.new_page(viewport=WIDE)
         page.add_init_script(FIRST_SIGHT)
         page.goto(address + path_of(lens))
@@ -150,7 +152,7 @@ def tell_switches(browser: Browser, address: str, sizes: str, times: int) -> Non
     page = browser.new_page(viewport=WIDE)
     page.add_init_script(FIRST_SIGHT)
     seeds = count(1)
-    for lens in LENSES:
+    for lens in AT_ONCE:
         other = "highway" if lens != "highway" else "compare"
         took = []
         for _ in range(times + 1):

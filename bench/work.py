@@ -111,7 +111,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
     quick = parser.parse_args().quick
-    rounds, seeds = 1 if quick else 5, iter(range(0, 100_000, 100))
+    rounds, seeds = 3 if quick else 5, iter(range(0, 100_000, 100))
     print(f"A phase map, 32 × 32 × 8 at H=16, T=100, on {cores()} cores:")
     with serving() as server:
         streamed_s(server.address, MAP.format(n=8))

@@ -59,7 +59,7 @@ def test_every_lens_shows_what_was_learnt_and_says_so(
     link = f"T=12&H=5&task={task}&words=abcab&batch=2&updates=2&trained=2"
     answer = client.get(f"{path_of(lens)}?{link}", follow_redirects=True)
     assert answer.status_code == 200
-    assert "These networks have learnt" in answer.text and "2 updates" in answer.text
+    assert "networks have learnt" in answer.text and "2 updates" in answer.text
     assert client.get(f"/api/{lens}?{link}").status_code == 200
 
 
@@ -80,3 +80,14 @@ def test_a_sequence_may_be_wider_and_longer_than_a_links_own(client: TestClient)
 
 def test_claims_wait_for_no_training(client: TestClient) -> None:
     assert client.get("/api/claims?H=200&T=1000&batch=256&trained=20000").status_code == 200
+
+
+def test_beside_networks_that_have_learnt_stand_those_that_have_not(client: TestClient) -> None:
+    answer = client.get(f"/api/compare?{KNOBS}&trained={UPDATES}").json()
+    assert answer["differs"] == ["trained"]
+    headline = answer["reading"]["headline"]
+    assert headline.startswith("With networks as they were drawn in the place of trained ones, ")
+    drawn = client.get(f"/api/highway?{KNOBS}&trained=0").json()["cell"]["log10_exact"]
+    learnt = client.get(f"/api/highway?{KNOBS}&trained={UPDATES}").json()["cell"]["log10_exact"]
+    assert answer["a"]["cell"]["log10_exact"] == learnt
+    assert answer["b"]["cell"]["log10_exact"] == drawn

@@ -91,9 +91,16 @@ def compute(experiment: Experiment, focus: Focus) -> Comparison:
     return Comparison(
         side(experiment, a_cell, a_rnn),
         side(second, b_cell, b_rnn),
-        differences(experiment, second, focus),
+        (*lessons(focus), *differences(experiment, second, focus)),
         idle(experiment, second, focus),
     )
+
+
+def lessons(focus: Focus) -> tuple[Difference, ...]:
+    """Where A's networks have learnt, B's are as they were drawn."""
+    if focus.trained is None:
+        return ()
+    return (Difference("trained", "Updates of training", str(focus.trained), "0"),)
 
 
 def same(ours: Any, theirs: Any) -> bool:

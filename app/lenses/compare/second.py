@@ -77,6 +77,8 @@ def phrase(told: Difference) -> str:
     """One difference within a sentence."""
     if told.key == "cell":
         return f"{with_article(told.b)} in the place of {with_article(told.a)}"
+    if told.key == "trained":
+        return "networks as they were drawn in the place of trained ones"
     if told.a == NO_EFFECT:
         return f"{told.key} = {told.b}"
     if told.key == "seed":
