@@ -188,12 +188,14 @@ class Compute:
     async def stage(self, lens: str, asked: Asked, number: int, found: Any) -> Body:
         """What a page draws of one stage of work in chunks."""
         place = Place(lens, write(*asked), "plot", "", str(number))
-        if (body := self.kept.get(place)) is None:
+        if (body := self.kept.get(place)) is not None:
+            return body
+        if (job := self.flight(place)) is None:
             call = (answers, (lens, ("plot",), asked, "", False, found))
-            done: Answers = await self.pool.enlist((lens, "stage"), call, 0.0).wait()
-            body = done.bodies["plot"]
-            self.keep(place, body)
-        return body
+            job = self.pool.enlist((lens, "stage"), call, 0.0)
+            self.under(job, {"plot": place})
+        done: Answers = await job.wait()
+        return done.bodies["plot"]
 
     def flight(self, place: Place) -> Job | None:
         """Work under way that brings this answer, if it is still wanted."""
@@ -220,10 +222,14 @@ class Compute:
         job = self.pool.submit(kind, call, expected_s)
         places = {form: self.place(place.lens, form, asked, caller) for form in forms[1:]}
         places[place.form] = place
+        self.under(job, places)
+        return job
+
+    def under(self, job: Job, places: dict[str, Place]) -> None:
+        """Have whoever asks for the same wait for this job."""
         mine = {one for one in places.values() if self.flight(one) is None}
         self.under_way |= dict.fromkeys(mine, job)
         job.answer.add_done_callback(lambda _: self.end(job, places))
-        return job
 
     def end(self, job: Job, places: dict[str, Place]) -> None:
         """Keep what a job brought, whoever waited for it."""

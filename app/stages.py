@@ -1,7 +1,16 @@
 """What takes longer than an answer may: work in chunks, whose answer comes in stages.
 
-A lens with such work has, beside the names that every lens has, `run`, `known`, `expected_s` and
-`EVERY_STAGE`. It hands out chunks and never asks who does them.
+A lens with such work has, beside the names that every lens has:
+
+    run          (experiment, focus, engine, kept) → `Run`: hands out chunks, and never asks who
+                 does them
+    known        what its other functions tell of before anything is found
+    whole        whether what was found is all there is to find
+    expected_s   about how long all of it takes one core
+    dearest      an experiment that takes as much memory as its largest chunk
+    EVERY_STAGE  whether every stage is kept, as the frames of a film are, or the newest alone, as a
+                 picture that gets sharper. Frames have a MOMENT, the key by which a link names one,
+                 and `moment` says which one a stage ends with.
 """
 
 import asyncio

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, NamedTuple
 
-from cachetools import LRUCache
+from cachetools import LRUCache, TTLCache
 
 from app import refusals
 from app.allowance import network
@@ -22,7 +22,7 @@ from app.lenses import LENSES
 from app.lenses.training.taught import learnt
 from app.links import Asked, write
 from app.networks import Learnt
-from app.pool import Pool
+from app.pool import Lost, Pool
 from app.settings import Settings
 from app.stages import Call, Progress
 from app.view import Focus
@@ -74,7 +74,7 @@ class Hands:
         """What a visitor should know of who works."""
         if self.cluster is None or self.cluster.there:
             return ""
-        return "The cluster cannot be reached: this server does the work by itself, more slowly."
+        return "The cluster is away: this server does the work by itself, more slowly."
 
     async def do(self, call: Call, expected_s: float) -> Any:
         """What a call brings, from whoever can do it."""
@@ -164,6 +164,7 @@ class Works:
         most = chosen.cache_mb * MEGABYTE
         self.kept: LRUCache[Key, tuple[Known, int]] = LRUCache(most, getsizeof=lambda one: one[1])
         self.watching: Counter[str] = Counter()
+        self.lost: TTLCache[Key, bool] = TTLCache(1000, refusals.AFTER_A_LOSS_S)
 
     async def start(self) -> None:
         """Look for the cluster."""
@@ -208,8 +209,14 @@ class Works:
         return self.kept.get(key, (Known(), 0))[0]
 
     def of(self, lens: str, asked: Asked) -> Work:
-        """The work that brings an answer, begun or gone on with where nobody is at it."""
+        """The work that brings an answer, begun or gone on with where nobody is at it.
+
+        Raises:
+            Problem: 503, workers have just died at it.
+        """
         key = key_of(lens, asked)
+        if key in self.lost:
+            raise refusals.lost()
         if (work := self.under_way.get(key)) and not work.task.cancelling():
             return work
         known = self.known(lens, asked)
@@ -225,6 +232,8 @@ class Works:
             work.tell()
         if self.under_way.get(key) is work:
             del self.under_way[key]
+        if isinstance(work.error, Lost):
+            self.lost[key] = True
         before = self.kept.get(key, (Known(), 0))[0]
         if work.known.share <= before.share and not work.known.whole:
             return

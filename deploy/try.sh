@@ -96,11 +96,25 @@ class Answer(BaseHTTPRequestHandler):
                 time.sleep(1)
             self.close_connection = True
             return
-        if path == "/busy":
+        if path == "/stream/phase":  # tells nothing more; when does it know that nobody listens?
+            self.send_response(200)
+            for name, value in {"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(b"data: 0\n\n")
+            self.wfile.flush()
+            began = time.monotonic()
+            self.connection.recv(1)
+            asked["left"] = round(time.monotonic() - began)
+            self.close_connection = True
+            return
+        if path == "/left":
+            headers = {"X-Left-After": str(asked.get("left", "never"))}
+        elif path == "/busy":
             status, headers = 503, {"Retry-After": "7", "Cache-Control": "no-store"}
         elif path == "/secret":
             headers = {"ETag": 'W/"s"', "Cache-Control": "no-store"}
-        elif path != "/plain":
+        elif path not in ("/plain", "/left"):
             headers = {"ETag": 'W/"a"', "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
             if path == "/slow":
                 time.sleep(1)
@@ -203,6 +217,12 @@ check "a body is refused" [ "$(status -X POST -d x "$at/") $(status -X POST -d "
 for one in /metrics //metrics /%6detrics /x/../metrics '/metrics?x' /./metrics; do
     check "$one is hidden" [ "$(ask --path-as-is "$at$one" | grep -c 'nginx')" -ge 1 ]
 done
+asked_of() {  # asked_of ADDRESSES...: which replicas answered
+    for one in "$@"; do ask -o /dev/null "$at$one"; done
+    tail -n $# "$W/nginx$PROXY/access.log" | grep -oE '"replica":"[^"]*"' | sort -u
+}
+check "one visitor's work has one replica" [ "$(asked_of '/phase?v=1&seed='{1,2,3} '/api/phase?v=1&x_points=2&y_points=2&seeds=1&T='{5,6} '/?v=1&T=9&updates=2&trained='{0,1,2} | wc -l)" = 1 ]
+check "other questions are for all of them" [ "$(asked_of '/?v=1&T=9&seed='{1,2,3,4} | wc -l)" = 2 ]
 check "security headers come through" [ "$(header X-Content-Type-Options "$at/")" = nosniff ]
 check "no version is told" [ "$(header Server "$at/")" = nginx ]
 
@@ -236,6 +256,8 @@ check "and is asked of no other replica" [ "$(ask "$at/busy?once" | "$PYTHON" -c
 check "no-store is not kept" [ "$(ask "$at/secret" >/dev/null; cache "$at/secret")" = MISS ]
 check "nor what has no ETag" [ "$(ask "$at/plain?2" >/dev/null; cache "$at/plain?2")" = MISS ]
 check "a stream passes bit by bit" [ "$(ask -N -m 1.5 "$at/stream" 2>/dev/null | head -1)" = "data: 0" ]
+ask -N -m 1.5 "$at/stream/phase" >/dev/null 2>&1
+check "and its app is told that nobody listens any more" [ "$(header X-Left-After "$at/left")" -le 2 ]
 for _ in 1 2 3 4 5 6; do ask "$at/slow" >>"$W/slow" & asking+=($!); done
 wait "${asking[@]}"
 check "six who ask at once cost one answer" [ "$(grep -o '"asked": [0-9]*' "$W/slow" | sort -u)" = '"asked": 1' ]

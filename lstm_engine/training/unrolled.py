@@ -58,7 +58,7 @@ class Unrolled:
     """Room for batches of one shape; each `run` takes new parameters and new examples."""
 
     def __init__(self, cell: Cell, parameters: Parameters, shape: tuple[int, ...]) -> None:
-        keep_freed_memory()
+        _prime_malloc()
         B, S, self.D = shape
         H = parameters.weight_ho.shape[1]
         seen, heard = (len(bias) // H for bias in parameters.weights[2:4])  # gates that do
@@ -203,7 +203,7 @@ class Unrolled:
         return np.stack([(d * c).sum(axis=(0, 2)) for d, c in ((i, before), (f, before), (o, now))])
 
 
-def keep_freed_memory() -> None:
+def _prime_malloc() -> None:
     """Freed, a large array teaches glibc's malloc to keep what is freed, up to twice as much.
 
     Without it every array of a block is given back to the system and fetched anew, page by page,

@@ -11,6 +11,7 @@ from app import refusals
 from app.errors import Problem
 from app.lenses import phase
 from app.links import Asked, read
+from app.pool import Lost
 from app.settings import Settings
 from app.stages import Alone, Call, finished
 from app.work import Known, Works, key_of
@@ -177,5 +178,26 @@ def test_what_fails_fails_for_all_and_is_not_kept() -> None:
         assert not works.known("phase", asked()).whole and not works.under_way
         works.hands.pool = pool
         assert await works.whole("phase", asked(), "here")
+
+    with_works(act)
+
+
+def test_what_kills_workers_is_let_at_no_others_for_a_while() -> None:
+    async def act(works: Works, pool: Own) -> None:
+        class Deadly(Own):
+            def enlist(self, kind: Any, call: Call, expected_s: float, patient: bool) -> Any:
+                self.calls.append(call)
+                raise Lost
+
+        works.hands.pool = deadly = Deadly()  # type: ignore[assignment]
+        with pytest.raises(Lost):
+            await works.whole("phase", asked(), "here")
+        await asyncio.sleep(0.01)
+        died = len(deadly.calls)
+        with pytest.raises(Problem, match="died"):
+            works.of("phase", asked())
+        assert len(deadly.calls) == died
+        works.hands.pool = pool
+        assert await works.whole("phase", asked(b"&seed=1"), "here")
 
     with_works(act)

@@ -10,6 +10,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from time import monotonic, sleep
 from typing import Any, NamedTuple
 from urllib.request import urlopen
@@ -25,6 +26,7 @@ LONG = "H=32&T=400&x_points=64&y_points=64&seeds=8"
 STOPS_WITHIN_S = 1.0
 TOLD_WITHIN_S = 10.0
 LOOK_EVERY_S = 0.2
+WORKED_S = 0.5  # a part of what a map costs
 IDLE_SHARE = 0.25  # of a core: a Dask worker at rest talks to its scheduler
 
 
@@ -89,14 +91,18 @@ def on_a_cluster(number: int = 2) -> Iterator[tuple[Server, Here]]:
     """A server whose chunks are done by a cluster of its own."""
     with cluster(number) as here, serving(DASK_SCHEDULER=here.address, CACHE_MB="1") as server:
         until = monotonic() + TOLD_WITHIN_S
-        while note_of(server) and monotonic() < until:
+        for seed in count():
+            if not (note := note_of(server, seed)):
+                break
+            assert monotonic() < until, note
             sleep(0.2)
         yield server, here
 
 
-def note_of(server: Server) -> str:
-    """What a visitor is told now of who works."""
-    with events(server.address, "/stream/phase?H=2&T=5&x_points=2&y_points=2&seeds=1") as coming:
+def note_of(server: Server, seed: int) -> str:
+    """What a visitor is told now of who works; of each seed once, for then it is known."""
+    small = f"H=2&T=5&x_points=2&y_points=2&seeds=1&seed={seed}"
+    with events(server.address, f"/stream/phase?{small}") as coming:
         return next(str(event.told["note"]) for event in coming if event.kind == "progress")
 
 
@@ -120,7 +126,10 @@ def main() -> None:
         if quiet_s > STOPS_WITHIN_S:
             broken.append(f"own workers went on for {quiet_s:.1f} s")
     with on_a_cluster() as (server, here):
+        before_s = busy_s(here.workers)
         note("on the cluster", watched(server, MAP), right)
+        if (worked_s := busy_s(here.workers) - before_s) < WORKED_S:
+            broken.append(f"the cluster worked for {worked_s:.1f} s alone")
         quiet_s = left(server, lambda: here.workers)
         rows.append(("left: the cluster's workers at rest after", f"{quiet_s:.1f}", ""))
         if quiet_s > STOPS_WITHIN_S:
@@ -133,6 +142,8 @@ def main() -> None:
         with on_a_cluster() as (server, here):
             seen = watched(server, MAP, lambda act=act, here=here: act(here))
             note(name, seen, right, told="scheduler" in name)
+            if seen.notes and "scheduler" not in name:
+                broken.append(f"{name}: the cluster was left")
     with serving(DASK_SCHEDULER="tcp://127.0.0.1:9") as server:
         note("there never was a cluster", watched(server, MAP), right, told=True)
     print(table(("what happened", "seconds to the end", "told after"), rows))
