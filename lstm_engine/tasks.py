@@ -101,7 +101,7 @@ def _adding(draws: np.random.RandomState, size: int, T: int, text: str) -> Examp
 
     Source: Hochreiter & Schmidhuber 1997, experiment 4; simplified as in Le, Jaitly & Hinton 2015.
     """
-    values, marked = draws.random_sample((size, T)), draws.random_sample((size, 2))
+    marked, values = draws.random_sample((size, 2)), draws.random_sample((size, T))
     half = T // 2
     places = np.array([0, half]) + (marked * (half, T - half)).astype(np.int64)
     x = np.zeros((size, T, 2))
