@@ -25,6 +25,7 @@ class Budget(NamedTuple):
     flops: float = 2e11
     memory_mb: int = 768  # enough for all that costs no more
     work_s: float = 1800.0
+    kept_mb: int = 24  # of a training in the service, as long as it is under way and afterwards
 
 
 USUAL = Budget()

@@ -137,8 +137,8 @@ GLOSSARY: dict[str, Entry] = {
     ),
     "Lyapunov exponent": Entry(
         "lyapunov",
-        "The average rate, per step, at which nearby states part or approach. Above 0 the run is "
-        "chaotic.",
+        "The average rate, per step, at which nearby states part or approach. Above 0 in the "
+        "long run, the run is chaotic.",
     ),
     "peephole": Entry(
         "peephole",

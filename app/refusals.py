@@ -1,6 +1,7 @@
 """Why an experiment is refused, in words that name the way out."""
 
 import math
+from collections.abc import Iterator
 from http import HTTPStatus
 from types import ModuleType
 
@@ -11,6 +12,7 @@ from app.knobs import Experiment
 from app.lenses import IN_CHUNKS, LENSES, OF_NO_EXPERIMENT
 from app.lenses.compare.computed import SecondLeftFloat64
 from app.links import Asked, plain, write
+from app.lowering import lowered
 from app.reading import mantissa
 from app.view import Focus
 from lstm_engine.errors import LeftFloat64
@@ -18,8 +20,8 @@ from lstm_engine.errors import LeftFloat64
 AGAIN_AFTER_S = 5  # where nobody can tell: about what a new server takes
 AFTER_A_LOSS_S = 60  # what killed two workers may kill more
 ENDS = ("x_from", "x_to", "y_from", "y_to")  # of a map's axes
-# What makes work in chunks long, and the least of it that says something.
-HOW_MUCH = {"seeds": 1, "x_points": 4, "y_points": 4, "updates": 100, "batch": 1}
+# What makes a map long, and the least of it that says something.
+HOW_MUCH = {"seeds": 1, "x_points": 4, "y_points": 4}
 
 
 def admit(asked: Asked, budget: Budget, lens: str = "highway") -> None:
@@ -28,24 +30,26 @@ def admit(asked: Asked, budget: Budget, lens: str = "highway") -> None:
     Raises:
         Problem: 422 with the cost, the limit and what to lower.
     """
-    if not within(asked.experiment, budget):
-        raise too_large(asked, asked.experiment, budget, "")
-    if "vs_cell" in LENSES[lens].KEYS:
-        second = asked.focus.second(asked.experiment)
-        if not within(second, budget):
-            raise too_large(asked, second, budget, "vs_")
-    if lens in IN_CHUNKS:
+    if asked.focus.trained is not None and lens not in OF_NO_EXPERIMENT | IN_CHUNKS:
+        admit_training(asked, budget, lens, "trained")
+    # What is too large by itself is refused alike at every address.
+    for experiment, prefix in zip(looked_at(asked, lens), ("", "vs_"), strict=False):
+        if not within(experiment, budget):
+            raise too_large(asked, experiment, budget, prefix)
+    if lens == "training":
+        admit_training(asked, budget, lens, "updates")
+    elif lens in IN_CHUNKS:
         admit_work(asked, budget, lens)
-    elif asked.focus.trained is not None and lens not in OF_NO_EXPERIMENT:
-        lesson = asked.focus.model_copy(update={"updates": max(1, asked.focus.trained)})
-        admit_work(asked._replace(focus=lesson), budget, "training", ("trained", "batch"))
 
 
-def admit_work(
-    asked: Asked, budget: Budget, lens: str, keys: tuple[str, ...] = tuple(HOW_MUCH)
-) -> None:
-    """Refuse work in chunks that costs too much, all of it or its dearest point; `keys` are those
-    that a visitor would lower.
+def looked_at(asked: Asked, lens: str) -> list[Experiment]:
+    """The experiment of a link and, where a lens compares, the second."""
+    second = "vs_cell" in LENSES[lens].KEYS
+    return [asked.experiment, *([asked.focus.second(asked.experiment)] if second else ())]
+
+
+def admit_work(asked: Asked, budget: Budget, lens: str) -> None:
+    """Refuse a map that costs too much, all of it or its dearest point.
 
     Raises:
         Problem: 422 with the cost, the limit and what to lower.
@@ -55,12 +59,13 @@ def admit_work(
         problem = too_large(asked, dearest, budget, "")
         if dearest != experiment:
             problem.detail = f"The largest part of this work is like one of {problem.detail}"
+            problem.errors = (*blamed_ends(focus, dearest, problem.errors[0].message),)
         problem.nearest = less_work(asked, budget, work)
         raise problem
     cost_s = work.expected_s(experiment, focus)
     if cost_s <= budget.work_s:
         return
-    key, *others = (key for key in keys if key in (*work.KEYS, "trained"))
+    key, *others = HOW_MUCH
     message = (
         f"would keep a core busy for {cost_s:,.0f} s, and the limit is {budget.work_s:,.0f} s: "
         f"lower {', '.join((key, *others))}, T or H"
@@ -75,9 +80,17 @@ def admit_work(
     )
 
 
+def blamed_ends(focus: Focus, dearest: Experiment, message: str) -> Iterator[WrongKey]:
+    """The ends of a map's axes at which its dearest experiment lies."""
+    for axis in "xy":
+        if getattr(focus, axis) in ("T", "H"):
+            value = plain(focus.span(axis).high)
+            yield WrongKey(f"{axis}_to", value, f"is too far: T={dearest.T} {message}")
+
+
 def less_work(asked: Asked, budget: Budget, work: ModuleType) -> str:
-    """The nearest link that is within the budget: a coarser map, fewer updates, then shorter and
-    smaller; where all that is not enough, at the defaults of how much there is to do."""
+    """The nearest link that is within the budget: a coarser map, then a shorter and smaller one;
+    where all that is not enough, at the defaults of how much there is to do."""
     experiment, focus, view = asked
     least = experiment.model_copy(update={"T": min(experiment.T, 10), "H": min(experiment.H, 8)})
     while not (
@@ -98,9 +111,57 @@ def less_work(asked: Asked, budget: Budget, work: ModuleType) -> str:
             experiment, focus = asked.experiment, usual
         else:
             return write(least, Focus(), view)
-    if focus.trained is not None:
-        focus = focus.model_copy(update={"trained": min(focus.trained, focus.updates)})
     return write(experiment, focus, view)
+
+
+def admit_training(asked: Asked, budget: Budget, lens: str, how_long: str) -> None:
+    """Refuse a training that costs too much; `how_long` is the key that says how many updates.
+
+    Raises:
+        Problem: 422 with the cost, the limit, the key that has to change least and its value then.
+    """
+    if not (told := too_dear(asked, budget, how_long)):
+        return
+    of_text = ("words",) if asked.focus.task == "text" else ()
+    length = () if "T" in asked.experiment.unused() else ("T",)
+    keys = (how_long, "batch", *length, "H", *of_text)
+
+    def fits(one: Asked) -> bool:
+        small = all(within(experiment, budget) for experiment in looked_at(one, lens))
+        return small and not too_dear(one, budget, how_long)
+
+    key, value, way_out, nearest = lowered(asked, keys, fits)
+    message = f"makes a training that {' and '.join(told)}: {way_out}"
+    raise Problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "This is too much work" if "busy" in told[0] else "This training is too large",
+        f"{key}={value} {message}.",
+        [WrongKey(key, value, message)],
+        write(*nearest),
+    )
+
+
+def too_dear(asked: Asked, budget: Budget, how_long: str) -> list[str]:
+    """What of a training is beyond the budget: its work, its memory here and there."""
+    training, (experiment, focus, _) = LENSES["training"], asked
+    if how_long == "trained":
+        focus = focus.model_copy(update={"updates": max(1, focus.trained or 0)})
+    link = experiment, focus
+    costs = (
+        ("keeps a core busy for {} s", training.expected_s(*link), budget.work_s),
+        ("costs {} floating point operations a look", flops(experiment), budget.flops),
+        (
+            "takes {} MB of a worker's memory",
+            training.worker_bytes(*link) / MEGABYTE,
+            budget.memory_mb,
+        ),
+        ("takes {} MB of the service's memory", training.holds(*link) / MEGABYTE, budget.kept_mb),
+    )
+    return [
+        f"{does.format(f'{math.ceil(cost):,}')} (the limit is {most:,g})"
+        for does, cost, most in costs
+        if cost > most
+    ]
 
 
 def too_large(asked: Asked, experiment: Experiment, budget: Budget, prefix: str) -> Problem:
@@ -197,6 +258,16 @@ def too_many_watch(most: int, of_whom: str) -> Problem:
     return later(
         "Too many at once",
         f"{most} phase maps and trainings{of_whom} are under way, as many as may be; close one",
+    )
+
+
+def no_room(of_whom: str) -> Problem:
+    """The answer where what is under way may take all the memory there is for it, or for one
+    network."""
+    return later(
+        "Too many at once",
+        f"The phase maps and trainings that are under way{of_whom} need all the memory there is "
+        "for them",
     )
 
 

@@ -29,7 +29,8 @@ def workers() -> int:
 
 def worker_memory(known: dict[str, int]) -> int:
     """What a container's own limit leaves for each worker's experiment."""
-    left = memory_limit() / MEGABYTE - DOOR_MB - known["cache_mb"] - known["sending_mb"]
+    kept_mb = 2 * known["cache_mb"] + known["sending_mb"]  # answers, and work in chunks
+    left = memory_limit() / MEGABYTE - DOOR_MB - kept_mb
     return int(min(USUAL.memory_mb, max(LEAST_MB, left / known["workers"] - WORKER_MB)))
 
 
@@ -87,12 +88,18 @@ class Settings(BaseModel):
         Field(gt=0, le=3600, description="predicted seconds of waiting beyond which it is refused"),
     ] = 10.0
     cache_mb: Annotated[
-        Whole, Field(ge=0, le=1000000, description="memory for finished answers")
-    ] = 64
+        Whole,
+        Field(
+            ge=0,
+            le=1000000,
+            description="memory for finished answers, and as much again for phase maps and "
+            "trainings, under way and kept",
+        ),
+    ] = 48
     sending_mb: Annotated[
         Whole,
         Field(ge=1, le=1000000, description="memory for large answers until clients have them"),
-    ] = 64
+    ] = 32
     worker_memory_mb: Annotated[
         Whole,
         Field(

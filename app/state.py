@@ -27,7 +27,7 @@ def state(lens: str, asked: Asked) -> dict[str, Any]:
     experiment, focus, view = asked
     weights = write(*of_weights(asked))
     path, shown, told = path_of(lens), write(*asked), write(experiment, focus)
-    unused = experiment.unused()
+    unused, module = experiment.unused(), LENSES[lens]
     another = experiment.model_copy(update={"seed": next_seed(experiment.seed)})
     # A knob that decides nothing now stands at its default, where it will be when it counts again.
     values = {key: plain(value) for part in asked for key, value in part}
@@ -37,6 +37,9 @@ def state(lens: str, asked: Asked) -> dict[str, Any]:
         "query": shown,
         "values": values,
         "unused": sorted(unused),
+        # What plays no part through this lens, and what stands for a value that is not given.
+        "idle": sorted(module.idle(experiment, focus)) if hasattr(module, "idle") else [],
+        "in_force": module.in_force(experiment, focus) if hasattr(module, "in_force") else {},
         "words": {key: words(key, experiment.cell) for key in NAMED_AFTER_THE_CELL},
         "presets": {
             preset.name: address(path, write(preset.of(experiment), focus, view))

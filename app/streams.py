@@ -32,12 +32,14 @@ log = logging.getLogger("app.streams")
 
 
 class Watching(NamedTuple):
-    """One client that is let in: what it watches, and up to which stage it knows it already."""
+    """One client that is let in: what it watches, up to which stage it knows it already, where it
+    is."""
 
     compute: Compute
     lens: str
     asked: Asked
     after: int
+    address: str
     nobody: bool = False  # it wants to know no more than whether it would be let in
 
 
@@ -50,8 +52,9 @@ def admitted(lens: str) -> Callable[[Request], AsyncIterator[Watching]]:
             raise refusals.stopping()
         known = request.headers.get("last-event-id", "")
         after = int(known) if known.isdecimal() and len(known) < 10 else 0
-        with compute.works.entered(address_of(request)):
-            yield Watching(compute, lens, asked, after, "head" in request.scope)
+        address = address_of(request)
+        with compute.works.entered(address):
+            yield Watching(compute, lens, asked, after, address, "head" in request.scope)
 
     return admission
 
@@ -73,7 +76,7 @@ def lens_stream(lens: str) -> Callable[..., AsyncIterator[ServerSentEvent]]:
 
 async def events(watching: Watching) -> AsyncGenerator[ServerSentEvent, None]:
     """Stages as they come, between them how far it is; in the end that it is the end, or why."""
-    compute, lens, asked, sent, _ = watching
+    compute, lens, asked, sent, address, _ = watching
     known = compute.works.known(lens, asked)
     yield ServerSentEvent(retry=AGAIN_AFTER_MS, comment="here it comes")
     try:
@@ -81,7 +84,7 @@ async def events(watching: Watching) -> AsyncGenerator[ServerSentEvent, None]:
             async for event in stages(watching, known, sent):
                 yield event
         else:
-            work = compute.works.of(lens, asked)
+            work = compute.works.of(lens, asked, address)
             told_at = drawn_at = 0.0
             every_s = 0.0 if LENSES[lens].EVERY_STAGE else DRAWN_EVERY_S
             async with aclosing(compute.works.watch(work)) as changes:

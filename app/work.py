@@ -6,7 +6,7 @@ What was found is kept for a while, so that who comes back goes on where the wor
 import asyncio
 import pickle
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
@@ -29,6 +29,7 @@ from app.view import Focus
 
 Key = tuple[str, str]  # a lens, and the link without its view
 MOST_OF_THE_MEMORY = 0.5  # one that takes more would push out all others
+COPIES = 3  # of a map
 
 
 class Known(NamedTuple):
@@ -96,6 +97,8 @@ class Work:
     asked: Asked
     hands: Hands
     known: Known
+    most_bytes: int  # that it may come to hold
+    who: str  # of which network it was begun
     watchers: int = 0
     changes: int = 0
     over: bool = False
@@ -104,7 +107,7 @@ class Work:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
-        self.share_before = self.known.share
+        self.before = self.known
         self.task = asyncio.create_task(self.go())
 
     async def go(self) -> None:
@@ -147,10 +150,14 @@ class Work:
 
     def left_s(self) -> float | None:
         """How long it is going to take from now on; None as long as nobody can tell."""
-        came = self.known.share - self.share_before
-        if came <= 0:
-            return None
-        return (monotonic() - self.began) * (1 - self.known.share) / came
+        lens, before, now = LENSES[self.lens], self.before, self.known
+        if hasattr(lens, "ahead"):  # more than one chain, and each ends when it will
+            workers = max(1, self.hands.width - 1)
+            times = lens.ahead(self.asked.focus, before.kept, now.kept, workers)
+        else:
+            came = now.share - before.share
+            times = (1 - now.share) / came if came > 0 else None
+        return None if times is None else (monotonic() - self.began) * times
 
 
 class Works:
@@ -208,22 +215,40 @@ class Works:
             return work.known
         return self.kept.get(key, (Known(), 0))[0]
 
-    def of(self, lens: str, asked: Asked) -> Work:
+    def of(self, lens: str, asked: Asked, address: str = "") -> Work:
         """The work that brings an answer, begun or gone on with where nobody is at it.
 
         Raises:
-            Problem: 503, workers have just died at it.
+            Problem: 503, workers have just died at it, or what is under way may take the memory
+                that it would.
         """
-        key = key_of(lens, asked)
+        key, who = key_of(lens, asked), network(address)
         if key in self.lost:
             raise refusals.lost()
         if (work := self.under_way.get(key)) and not work.task.cancelling():
             return work
-        known = self.known(lens, asked)
-        work = Work(lens, asked, self.hands, known)
+        known, takes = self.known(lens, asked), most_bytes(lens, asked)
+        others = [one for one in self.under_way.values() if one is not work]
+        self.require_room(takes, others, 1.0, "")
+        theirs = [one for one in others if one.who == who]
+        self.require_room(takes, theirs, MOST_OF_THE_MEMORY, " from your network")
+        work = Work(lens, asked, self.hands, known, takes, who)
         self.under_way[key] = work
+        self.make_room()
         work.task.add_done_callback(lambda _: self.end(key, work))
         return work
+
+    def require_room(self, takes: int, others: list[Work], part: float, of_whom: str) -> None:
+        """Refuse work that might hold more, with others, than a part of the memory there is for
+        it. The first is always let in."""
+        if others and promised(others) + takes > part * self.kept.maxsize:
+            raise refusals.no_room(of_whom)
+
+    def make_room(self) -> None:
+        """Forget what was asked for longest ago, as far as work under way may need its memory."""
+        held = promised(self.under_way.values())
+        while self.kept and self.kept.currsize + held > self.kept.maxsize:
+            self.kept.popitem()
 
     def end(self, key: Key, work: Work) -> None:
         """Keep what work has found, whether it came to its end or not."""
@@ -240,6 +265,7 @@ class Works:
         size = len(pickle.dumps(work.known, protocol=5))
         if size <= self.kept.maxsize * MOST_OF_THE_MEMORY:
             self.kept[key] = work.known, size
+            self.make_room()
 
     async def whole(self, lens: str, asked: Asked, address: str) -> Any:
         """What work finds in the end."""
@@ -250,7 +276,7 @@ class Works:
     async def done(self, lens: str, asked: Asked, address: str) -> Work:
         """Work that has come to its end."""
         with self.entered(address):
-            work = self.of(lens, asked)
+            work = self.of(lens, asked, address)
             async for _ in self.watch(work):
                 pass
         return work
@@ -286,6 +312,20 @@ class Works:
                 await work.beyond(change)
         if work.error is not None:
             raise work.error
+
+
+def promised(works: Iterable[Work]) -> int:
+    """The bytes that work under way may come to."""
+    return sum(work.most_bytes for work in works)
+
+
+def most_bytes(lens: str, asked: Asked) -> int:
+    """What work may come to hold. A training says so; a map has all its room from the beginning,
+    three times: as it is worked on, as it is told, and as it is kept."""
+    work, (experiment, focus, _) = LENSES[lens], asked
+    if hasattr(work, "holds"):
+        return int(work.holds(experiment, focus))
+    return COPIES * len(pickle.dumps(work.known(experiment, focus).kept, protocol=5))
 
 
 def key_of(lens: str, asked: Asked) -> Key:

@@ -4,7 +4,7 @@ import { Newest } from "./api.js";
 import { copying } from "./copies.js";
 import { Figure } from "./figure.js";
 import { loadPlotly } from "./library.js";
-import { fill, follow, grey, lead, name, queryOf, ready, sliders, wrongWith } from "./link.js";
+import { fill, follow, grey, holdPlaces, lead, name, queryOf, ready, sliders, wrongWith } from "./link.js";
 import { Stages } from "./stages.js";
 import { Timeline } from "./timeline.js";
 import { Toil } from "./toil.js";
@@ -24,6 +24,8 @@ for (const sign of HANDS) addEventListener(sign, moves, { passive: true });
 // redrawn. The plot, which one can point at, comes after so many milliseconds of rest.
 const REST = 200;
 
+const keyOf = (pair) => pair.split("=")[0];
+
 // Brings the lens of a form to life until `left` is aborted. Returns the way to another link of it,
 // the query it stands for, answered or not, and what tells a visitor of trouble.
 export function open(form, left) {
@@ -37,6 +39,7 @@ export function open(form, left) {
   let shown = {};
   let query = location.search.slice(1);
   let canonical = null; // the link without its moment, once the server has said what that is
+  let idle = []; // keys that play no part through this lens
   let resting = null;
   // Work that takes longer comes in stages, and the form's field `moment` names the one to look at.
   const { stages, moment } = form.dataset;
@@ -45,7 +48,8 @@ export function open(form, left) {
     source: form.dataset.plotly,
     left,
     failed() {
-      trouble({ title: "The plot did not load", detail: "You see pictures that the server drew; reload the page to try again." });
+      const instead = stages ? "The figure stays as it is, while words and numbers go on" : "You see pictures that the server drew";
+      trouble({ title: "The plot did not load", detail: `${instead}; reload the page to try again.` });
     },
     // What was picked goes into the fields of its names; picked again, a unit is let go. Returns the
     // way back.
@@ -67,10 +71,11 @@ export function open(form, left) {
         moved({ picture: false });
       };
     },
-    // The experiment at a place of a map of experiments, through the first lens.
+    // The experiment at a place of a map of experiments, through the first lens: as the map has it,
+    // without what plays no part there.
     opened(knobs) {
       const [path, now = "v=1"] = document.querySelector("nav.lenses a").getAttribute("href").split("?");
-      const others = now.split("&").filter((pair) => !(pair.split("=")[0] in knobs));
+      const others = now.split("&").filter((pair) => !(keyOf(pair) in knobs) && !idle.includes(keyOf(pair)));
       const pairs = Object.entries(knobs).map(([key, value]) => `${key}=${value}`);
       const link = Object.assign(document.createElement("a"), { href: `${path}?${[...others, ...pairs].join("&")}` });
       main.append(link);
@@ -83,7 +88,9 @@ export function open(form, left) {
     answered(answer, { of, travelled, reset, remembered }) {
       if (of !== journey) return;
       trouble(null);
-      grey(form, answer.state.unused);
+      ({ idle } = answer.state);
+      grey(form, answer.state);
+      holdPlaces(form, answer.state.in_force);
       name(form, answer.state.words);
       if (travelled) {
         const at = form.elements[moment]?.value;
@@ -94,6 +101,7 @@ export function open(form, left) {
       if (!remembered) remember(answer.state.link);
       if (timeline) {
         timeline.add(answer);
+        tell();
         return;
       }
       say(answer);
@@ -112,31 +120,33 @@ export function open(form, left) {
       const then = problem.again ? " This page tries again by itself." : "";
       const title = problem.errors ? "" : problem.title;
       trouble({ ...problem, title, detail: `${problem.detail} The figure still shows the last answer.${then}` });
+      toil?.refused(problem.again);
       if (problem.again) addEventListener("online", again, { once: true, signal: left });
     },
-    working(is) {
+    working(is, anew) {
       form.classList.toggle("busy", is);
       element("figure").setAttribute("aria-busy", is);
-      toil?.working(is);
+      toil?.working(is, anew);
     },
     came: (progress) => toil.came(progress),
   });
-  const toil = stages && new Toil(element("toil"), newest);
+  const toil = stages && new Toil(element("toil"), newest, () => trouble(null));
   const timeline = moment && new Timeline(element("timeline"), {
     shows(answer) {
-      say(answer);
       figure.draw(answer);
+      tell();
     },
     rests(at) {
       form.elements[moment].value = at;
       if (canonical) remember(canonical);
+      tell();
     },
   });
 
   const plot = () => newest.ask(`${form.dataset.plot}?${query}`, { of: journey, remembered: true });
 
   let asked = [];
-  const again = () => { if (asked.length) ask(...asked); };
+  const again = () => { if (asked.length && (!stages || newest.retrying)) ask(...asked); };
   function ask(wanted, how = {}) {
     asked = [wanted, how];
     const { picture = !figure.touched(), ...context } = how;
@@ -161,7 +171,7 @@ export function open(form, left) {
   function travel(to, { remembered = false, reset = false } = {}) {
     moving = false;
     // To another place on the page there is nothing to ask.
-    if (to === query && remembered && !newest.busy) {
+    if (to === here() && remembered && !newest.busy) {
       newest.forget();
       trouble(null);
       return;
@@ -179,16 +189,24 @@ export function open(form, left) {
   }
 
   // The moment is of no concern to the server, which tells of all.
-  const isMoment = (pair) => pair.startsWith(`${moment}=`);
+  const isMoment = (pair) => keyOf(pair) === moment;
   const withoutMoment = (wanted) => {
     const rest = wanted.split("&").filter((pair) => !isMoment(pair)).join("&");
     return rest === "v=1" ? "" : rest; // the defaults
   };
   const momentOf = (wanted) => wanted.split("&").find(isMoment)?.split("=")[1] ?? "";
-  const withMoment = (link) => {
-    const at = moment && form.elements[moment].value;
-    return at ? `${link}${link.includes("?") ? "&" : "?v=1&"}${moment}=${at}` : link;
+  // Keys stand in the order of the values.
+  const withMoment = (link, at = timeline?.moment) => {
+    if (!at) return link;
+    const [path, known] = link.split("?");
+    const pairs = known ? known.split("&") : ["v=1"];
+    const order = Object.keys(shown);
+    const later = order.slice(order.indexOf(moment) + 1);
+    const place = pairs.findIndex((pair) => later.includes(keyOf(pair)));
+    pairs.splice(place < 0 ? pairs.length : place, 0, `${moment}=${at}`);
+    return `${path}?${pairs.join("&")}`;
   };
+  const here = () => withMoment(`?${query}`).slice(1);
 
   function remember(known) {
     const link = withMoment(known);
@@ -198,14 +216,35 @@ export function open(form, left) {
     newEntry = false;
   }
 
+  // What programs ask for is of all moments.
+  const seen = (link) => (link.startsWith("/api/") ? link : withMoment(link));
+
+  // The answer that is looked at. Its words were written when it was the newest: their links are to
+  // lead to its moment, and to those that have come since.
+  function tell() {
+    const { shown: answer } = timeline;
+    if (!answer) return;
+    const parts = Object.entries(answer.parts).map(([name, html]) => {
+      const words = Object.assign(document.createElement("template"), { innerHTML: html });
+      for (const link of words.content.querySelectorAll("a[href]")) {
+        const [address, ...place] = link.getAttribute("href").split("#");
+        if ((address.split("?")[1] ?? "") === query) link.setAttribute("href", [seen(address), ...place].join("#"));
+      }
+      timeline.showWays(words.content, (at) => withMoment(answer.state.link, at));
+      return [name, words.innerHTML];
+    });
+    say({ ...answer, parts: Object.fromEntries(parts) });
+  }
+
   function say({ state, headline, parts }) {
     element("figure").setAttribute("aria-label", headline);
     element("printed").textContent = location.href;
     for (const link of document.querySelectorAll("[data-link]")) {
       const [group, one] = link.dataset.link.split("/");
-      link.href = one ? state[group][one] : state[group];
+      const address = one ? state[group][one] : state[group];
+      link.href = group === "reset" ? address : seen(address);
       if (group !== "presets") continue;
-      if (link.getAttribute("href") === state.link) link.setAttribute("aria-current", "true");
+      if (address === state.link) link.setAttribute("aria-current", "true");
       else link.removeAttribute("aria-current");
     }
     for (const place of main.querySelectorAll("[data-part]")) put(place, parts[place.dataset.part]);
@@ -304,5 +343,5 @@ export function open(form, left) {
     };
     if (awake) resting = setTimeout(wake, REST);
   }
-  return { travel, trouble, query: () => (newest.unsettled && asked.length ? asked[0] : query) };
+  return { travel, trouble, query: () => (newest.unsettled && asked.length ? asked[0] : here()) };
 }

@@ -31,12 +31,15 @@ export function wrongWith(field) {
   return `${name} must be ${field.dataset.allowed}.`;
 }
 
-// Fields that decide nothing now are greyed out; one's own words and numbers can be prepared there.
-export function grey(form, unused) {
+// Fields that decide nothing now are greyed out; one's own words and numbers can be prepared there,
+// and what is only idle through this lens is prepared for others.
+export function grey(form, { unused, idle }) {
   for (const field of named(form)) {
-    const idle = unused.includes(field.name);
-    field.disabled = idle && !field.dataset.onlyWith;
-    field.closest(".knob")?.classList.toggle("unused", idle);
+    const decidesNothing = unused.includes(field.name);
+    field.disabled = decidesNothing && !field.dataset.onlyWith;
+    const knob = field.closest(".knob")?.classList;
+    knob?.toggle("unused", decidesNothing);
+    knob?.toggle("idle", !decidesNothing && idle.includes(field.name));
   }
   for (const slider of sliders(form)) slider.disabled = document.getElementById(slider.dataset.for).disabled;
 }
@@ -49,6 +52,15 @@ export function name(form, words) {
     knob.querySelector("label").textContent = label;
     knob.querySelector("small").textContent = meaning;
     knob.querySelector("[type=range]")?.setAttribute("aria-label", `${label}, slider`);
+  }
+}
+
+// An empty field shows the value that is in force instead.
+export function holdPlaces(form, inForce) {
+  for (const [key, value] of Object.entries(inForce)) {
+    const field = form.elements[key];
+    if (field?.options) field.options[0].textContent = value && `(${value})`;
+    else if (field) field.placeholder = value;
   }
 }
 

@@ -8,29 +8,30 @@ export class Stages {
   constructor({ answered, refused, working, came }) {
     Object.assign(this, { answered, refused, working, came });
     this.source = this.waiting = null;
-    this.unsettled = this.busy = this.stopped = false;
+    this.unsettled = this.busy = this.retrying = this.stopped = false;
   }
 
   ask(address, context = {}, rest = this.busy ? REST : 0, round = 1) {
     if (this.stopped) return;
     this.halt();
+    const anew = address !== this.asked?.address;
     this.asked = { address, context };
     this.unsettled = this.busy = true;
-    this.working(true);
+    this.working(true, anew);
     this.opening = setTimeout(() => this.#open(address, context, round), rest);
   }
 
   // What was asked last, from where it was left: the server has kept what it found.
   goOn() {
-    if (this.asked) this.ask(this.asked.address, { ...this.asked.context, remembered: true });
+    if (this.asked) this.ask(this.asked.address, this.asked.context);
   }
 
-  // Nobody listens any more, so the server ends the work.
+  // Nobody listens any more, so the server ends the work; nor is it asked for again.
   halt() {
     clearTimeout(this.opening);
     this.source?.close();
     this.source = null;
-    this.busy = false;
+    this.busy = this.retrying = false;
     this.working(false);
   }
 
@@ -88,8 +89,9 @@ export class Stages {
 
   #sentAway(problem, after, address, context, round) {
     this.halt();
-    this.refused({ ...problem, again: after > 0 }, context);
-    if (!after) return;
+    this.unsettled = this.retrying = after > 0;
+    this.refused({ ...problem, again: this.retrying }, context);
+    if (!this.retrying) return;
     this.opening = setTimeout(() => this.ask(address, context, 0, round + 1), (after + Math.random()) * 1000);
   }
 }

@@ -10,11 +10,24 @@ export class Timeline {
     this.element = element;
     this.slider.addEventListener("input", () => {
       this.#pause();
-      this.#show(Number(this.slider.value));
+      this.at = Number(this.slider.value);
+      this.#stay();
+      this.#show(this.at);
     });
     this.slider.addEventListener("change", () => this.#rest());
-    this.button.addEventListener("click", () => (this.playing ? this.#pause() : this.#play()));
+    this.button.addEventListener("click", () => {
+      if (!this.playing) this.#play();
+      else {
+        this.#pause();
+        this.#rest();
+      }
+    });
   }
+
+  // The answer that is shown, and the moment to stay at as a link has it, "" for the newest.
+  get shown() { return this.answers[this.at]; }
+
+  get moment() { return this.wanted === null ? "" : String(this.wanted); }
 
   // Other stages are going to come; the moment to stay at once it is there: none is the newest.
   clear(moment) {
@@ -59,10 +72,34 @@ export class Timeline {
     this.shows(answer);
   }
 
+  // Who comes to the newest goes on with it.
+  #stay() { this.wanted = this.at === this.answers.length - 1 ? null : this.shown.moment; }
+
   #rest() {
-    const newest = this.at === this.answers.length - 1;
-    this.wanted = newest ? null : this.answers[this.at].moment;
-    this.rests(newest ? "" : String(this.wanted));
+    this.#stay();
+    this.rests(this.moment);
+  }
+
+  // The links to other moments in words about the one that is looked at, as they are by now.
+  showWays(words, linkTo) {
+    const links = [...words.querySelectorAll("[id^=snapshot-]")];
+    if (!links.length) return;
+    const last = this.answers.length - 1;
+    const ways = { "the first": 0, "the one before": this.at - 1, "the one after": this.at + 1, "the last": last };
+    const there = Object.entries(ways).filter(([, n]) => n >= 0 && n <= last);
+    const now = there.flatMap(([name, n], index) => {
+      const link = Object.assign(links[0].cloneNode(), { id: `snapshot-${index + 1}`, textContent: name });
+      const { moment } = this.answers[n];
+      link.setAttribute("href", linkTo(String(moment)));
+      link.removeAttribute("aria-current");
+      if (moment === this.shown.moment) link.setAttribute("aria-current", "true");
+      return index ? [" · ", link] : [link];
+    });
+    links[0].before(...now);
+    const old = document.createRange();
+    old.setStartAfter(now.at(-1));
+    old.setEndAfter(links.at(-1));
+    old.deleteContents();
   }
 
   #play() {

@@ -7,32 +7,45 @@ const told = (seconds) => {
 };
 
 export class Toil {
-  constructor(element, stages) {
+  // `gaveUp` is told when a visitor ends the asking again of a page that was sent away.
+  constructor(element, stages, gaveUp) {
     this.element = element;
-    this.stages = stages;
+    this.goes = false; // on by itself, or is going to
     [this.bar, this.words, this.note, this.button] = ["progress", ".left", ".note", "button"].map((one) => element.querySelector(one));
     this.button.addEventListener("click", () => {
-      if (stages.busy) {
-        stages.halt();
-        this.words.textContent = `Stopped at ${this.#percent()}`;
-      } else stages.goOn();
+      const { busy, retrying } = stages;
+      if (busy || retrying) stages.halt();
+      else stages.goOn();
+      if (retrying) gaveUp();
     });
   }
 
-  working(is) {
-    this.button.textContent = is ? "Stop" : "Go on";
+  // What is asked `anew` begins at the beginning.
+  working(is, anew = false) {
     this.element.classList.toggle("busy", is);
+    this.button.textContent = is ? "Stop" : "Go on";
+    this.note.textContent = "";
+    if (anew) this.bar.value = 0;
     if (is) {
       this.done(false);
       this.words.textContent = "Begins …";
-    }
+    } else if (this.goes) this.words.textContent = `Stopped at ${this.#percent()}`;
+    this.goes = is;
   }
 
   came({ share, left_s: left, note = "", ended = false }) {
     if (share !== undefined) this.bar.value = share;
     this.note.textContent = note;
     if (ended) this.done(true);
-    else if (share !== undefined) this.words.textContent = left === null ? "" : `${this.#percent()}, ${told(left)}`;
+    else if (share !== undefined && left !== null) this.words.textContent = `${this.#percent()}, ${told(left)}`;
+  }
+
+  // Whoever is sent away for good has nothing to go on with; whoever is not can stop asking again.
+  refused(again) {
+    this.goes = again;
+    this.words.textContent = again ? "Waits to ask again" : "";
+    this.button.textContent = "Stop";
+    this.button.hidden = !again;
   }
 
   done(is) {

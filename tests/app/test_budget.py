@@ -10,14 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app import machine
 from app.budget import MEGABYTE, USUAL, Budget, affordable, affordable_steps, flops, memory_bytes
 from app.budget import within as affords
 from app.errors import Problem
 from app.knobs import Experiment
-from app.lenses import IN_CHUNKS, LENSES
+from app.lenses import IN_CHUNKS, LENSES, training
+from app.lenses.training.computed import chunk
 from app.links import Asked, read
 from app.refusals import admit, left_float64, took_too_long
-from app.settings import settings
+from app.settings import DOOR_MB, WORKER_MB, settings
 from app.view import Focus, View
 from lstm_engine import CELLS, LeftFloat64
 from tests.app import work
@@ -134,13 +136,45 @@ def fresh() -> Iterator[ProcessPoolExecutor]:
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="Linux tells it there")
 @pytest.mark.parametrize(("T", "H"), [(20000, 32), (300, 256), (100, 32)])
-# (Work in chunks has bounds of its own; claims have no experiment.)
+# (A map has bounds of its own; claims have no experiment.)
 @pytest.mark.parametrize("lens", [lens for lens in LENSES if lens not in {"claims", *IN_CHUNKS}])
 def test_no_lens_takes_more_memory_than_is_reckoned(
     fresh: ProcessPoolExecutor, lens: str, T: int, H: int
 ) -> None:
     peak = fresh.submit(work.peak_bytes, lens, T, H).result(60)
     assert peak < memory_bytes(Experiment(T=T, H=H))
+
+
+def peak_of_a_chunk(network: str, experiment: Experiment, focus: Focus) -> int:
+    """What this process takes more, at most, while a network learns and is looked at."""
+    chunk(Experiment(T=5, H=2), Focus(batch=2), network, None, 1)  # what is loaded once
+    before = work.resident("VmRSS")
+    learner = chunk(experiment, focus, network, None, 2).learner
+    chunk(experiment, focus, network, learner, 0)
+    return work.resident("VmHWM") - before
+
+
+LETTERS = "".join(chr(0x4E00 + n) for n in range(1000))
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="Linux tells it there")
+@pytest.mark.parametrize(
+    ("network", "experiment", "focus"),
+    [
+        ("cell", Experiment(), Focus(updates=2)),
+        ("cell", Experiment(H=256), Focus(updates=2, batch=16)),
+        ("cell", Experiment(H=256, T=60), Focus(updates=2, batch=1)),
+        ("rnn", Experiment(H=64, T=500), Focus(updates=2, batch=16, task="copy")),
+        ("cell", Experiment(H=256, T=30), Focus(updates=2, batch=1, task="text", words=LETTERS)),
+        ("rnn", Experiment(H=1, T=40), Focus(updates=2, batch=128, task="text", words=LETTERS)),
+        ("cell", Experiment(H=8, T=2000), Focus(updates=2, batch=1, task="text")),
+    ],
+)
+def test_no_chunk_of_training_takes_more_memory_than_is_reckoned(
+    fresh: ProcessPoolExecutor, network: str, experiment: Experiment, focus: Focus
+) -> None:
+    peak = fresh.submit(peak_of_a_chunk, network, experiment, focus).result(60)
+    assert peak < training.worker_bytes(experiment, focus)
 
 
 # States that leave float64, time that runs out ---------------------------------------------------
@@ -181,3 +215,16 @@ def test_what_takes_too_long_is_told_what_to_lower() -> None:
 def test_the_usual_budget_is_what_the_settings_say_without_a_container() -> None:
     chosen: Any = settings({"WORKER_MEMORY_MB": "768"})
     assert Budget(chosen.flops_limit, chosen.worker_memory_mb) == USUAL
+
+
+def test_all_that_is_promised_together_is_what_the_container_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = {"memory.max": str(512 * MEGABYTE)}
+    monkeypatch.setattr(machine, "told", lambda name: told.get(name, ""))
+    chosen = settings({"WORKERS": "1"})
+    kept = chosen.cache_mb + chosen.cache_mb  # answers; work under way and done
+    each = WORKER_MB + chosen.worker_memory_mb
+    assert DOOR_MB + kept + chosen.sending_mb + chosen.workers * each == 512
+    # What the largest training finds is kept, and leaves room for another one.
+    assert USUAL.kept_mb <= chosen.cache_mb / 2

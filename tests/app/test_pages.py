@@ -242,6 +242,42 @@ def test_submitting_the_form_without_a_script_lands_on_the_same_page(
     assert answer.headers["location"] == ("/?" + query if query else "/")
 
 
+@pytest.mark.parametrize(
+    ("query", "idle"),
+    [
+        (
+            "v=1&T=12&H=3&D=4&signal=sine&amplitude=2&update=9",
+            {"words", "D", "signal", "amplitude"},
+        ),
+        ("v=1&T=12&H=3&D=4&amplitude=2&task=text", {"D", "signal", "amplitude"}),
+        ("v=1&H=3&D=4&signal=text&text=ab&amplitude=2&task=text", {"D", "amplitude"}),
+        ("v=1&H=3&signal=series&series=3,1,4&task=text", {"amplitude"}),  # which sets D as well
+    ],
+)
+def test_what_plays_no_part_in_training_is_greyed_and_sent_all_the_same(
+    client: TestClient, query: str, idle: set[str]
+) -> None:
+    page = opened(client, f"/training?{query}")
+    knobs = {d.attributes["data-knob"]: d for d in page.all("div") if "data-knob" in d.attributes}
+    classes = {key: knob.attributes["class"].split() for key, knob in knobs.items()}
+    assert {key for key, names in classes.items() if "idle" in names} == idle
+    assert not {key for key in idle if "unused" in classes[key]}
+    sent = client.get(f"/training?{submitted(page)}")
+    assert (sent.status_code, sent.headers["location"]) == (308, f"/training?{query}")
+
+
+def test_an_empty_field_of_a_map_shows_what_is_in_force(client: TestClient) -> None:
+    page = opened(client, "/phase?v=1&T=12&H=3&x=T&x_from=5&y=b_o")
+    held = {key: page.one("input", id=key).attributes for key in ("x_from", "x_to", "y_to", "back")}
+    assert held["x_from"]["value"] == "5"
+    standing = {key: attributes["placeholder"] for key, attributes in held.items()}
+    assert standing == {"x_from": "10", "x_to": "300", "y_to": "5", "back": "all of T"}
+    spacing = {axis: page.one("select", id=f"{axis}_scale").all("option")[0].text for axis in "xy"}
+    assert spacing == {"x": "(log)", "y": "(linear)"}
+    training = opened(client, "/training?v=1&T=12&H=3")
+    assert training.one("input", id="update").attributes["placeholder"] == "last"
+
+
 def test_there_is_a_button_to_submit_with(client: TestClient) -> None:
     assert opened(client, "/").one("button", type="submit").text.strip()
 

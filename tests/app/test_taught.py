@@ -63,6 +63,25 @@ def test_every_lens_shows_what_was_learnt_and_says_so(
     assert client.get(f"/api/{lens}?{link}").status_code == 200
 
 
+@pytest.mark.parametrize("lens", ["highway", "compare"])
+@pytest.mark.parametrize(
+    "trained, verb, moment",
+    [
+        (0, "are about to learn", "before the first update"),
+        (1, "have learnt", "after 1 update"),
+        (2, "have learnt", "after 2 updates"),
+    ],
+)
+def test_how_much_was_learnt_is_said_in_words_that_fit(
+    client: TestClient, lens: str, trained: int, verb: str, moment: str
+) -> None:
+    link = f"{path_of(lens)}?{KNOBS}&updates=2&trained={trained}"
+    page = client.get(link, follow_redirects=True).text
+    whose = "A’s" if lens == "compare" else "These"
+    assert f"{whose} networks {verb}" in page
+    assert f"as they were {moment} on the adding problem, and read one of" in page
+
+
 def test_a_training_that_costs_too_much_is_refused_wherever_it_is_looked_at(
     client: TestClient,
 ) -> None:

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from app import refusals
+from app.budget import MEGABYTE
 from app.errors import Problem
-from app.lenses import phase
+from app.lenses import phase, training
 from app.links import Asked, read
 from app.pool import Lost
 from app.settings import Settings
-from app.stages import Alone, Call, finished
-from app.work import Known, Works, key_of
+from app.stages import Alone, Call, Progress, finished
+from app.work import Known, Works, key_of, promised
 
 LINK = b"T=60&H=6&D=2&seeds=4&x_points=29&y_points=29"
 ROWS = 29 * 29 * 4
@@ -199,5 +200,123 @@ def test_what_kills_workers_is_let_at_no_others_for_a_while() -> None:
         assert len(deadly.calls) == died
         works.hands.pool = pool
         assert await works.whole("phase", asked(b"&seed=1"), "here")
+
+    with_works(act)
+
+
+# Memory ------------------------------------------------------------------------------------------
+
+LESSON = read(b"T=4&H=2&updates=30&batch=2", with_view=True)
+LARGE = read(b"H=256&batch=32", with_view=True)
+
+
+def others_like(asked: Asked, count: int) -> list[Asked]:
+    """The same with seeds of their own."""
+    experiment, focus, view = asked
+    return [Asked(experiment.model_copy(update={"seed": n}), focus, view) for n in range(count)]
+
+
+def test_what_is_under_way_takes_no_more_than_it_may_all_together() -> None:
+    async def act(works: Works, pool: Own) -> None:
+        pool.let.clear()
+        first, second, third = others_like(LARGE, 3)
+        held = [works.of("training", first, "10.0.0.1")]
+        with pytest.raises(Problem, match="under way from your network need all the memory"):
+            works.of("training", second, "10.0.0.1")
+        held.append(works.of("training", second, "10.0.0.2"))
+        assert promised(held) <= 48 * MEGABYTE
+        with pytest.raises(Problem, match="under way need all the memory") as told:
+            works.of("training", third, "10.0.0.3")
+        assert told.value.status == 503 and told.value.retry_after_s
+        assert works.of("training", first, "10.0.0.3") is held[0]
+        # The same work may be begun again before it has been seen to stop.
+        held[0].task.cancel()
+        again = works.of("training", first, "10.0.0.1")
+        assert again is not held[0]
+        for work in (*held, again):
+            work.task.cancel()
+        await asyncio.gather(*(work.task for work in (*held, again)), return_exceptions=True)
+        await asyncio.sleep(0)
+        assert not works.under_way
+
+    with_works(act)
+
+
+def test_however_little_memory_there_is_one_work_is_let_in() -> None:
+    async def act(works: Works, pool: Own) -> Any:
+        return await works.whole("training", LESSON, "here")
+
+    assert training.whole(with_works(act, cache_mb=0))
+
+
+def test_what_is_kept_gives_way_to_what_is_under_way() -> None:
+    async def act(works: Works, pool: Own) -> None:
+        old, new = (key_of("training", one) for one in others_like(LESSON, 2))
+        works.kept[old] = works.kept[new] = Known(), 20 * MEGABYTE
+        pool.let.clear()
+        one = works.of("training", LARGE, "10.0.0.1")
+        assert old not in works.kept and new in works.kept
+        other = works.of("training", others_like(LARGE, 2)[1], "10.0.0.2")
+        assert not works.kept
+        for work in (one, other):
+            work.task.cancel()
+        await asyncio.gather(one.task, other.task, return_exceptions=True)
+
+    with_works(act)
+
+
+def test_a_training_that_is_let_in_is_kept_whatever_was_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    most = training.holds(*LARGE[:2])
+
+    async def run(*arguments: Any) -> Any:
+        yield Progress(1.0, 1, "found", np.zeros(most // 8 - 1000))
+
+    monkeypatch.setattr(training, "run", run)
+
+    async def act(works: Works, pool: Own) -> None:
+        for one in others_like(LARGE, 4):
+            await works.whole("training", one, "here")
+            await asyncio.sleep(0)
+            assert works.known("training", one).whole
+            assert works.kept.currsize <= works.kept.maxsize
+
+    with_works(act)
+
+
+# Time --------------------------------------------------------------------------------------------
+
+
+def test_the_time_left_of_a_map_is_that_of_what_is_missing() -> None:
+    async def act(works: Works, pool: Own) -> None:
+        pool.let.clear()
+        work = works.of("phase", asked())
+        assert work.left_s() is None
+        work.began -= 10
+        work.known = Known(share=0.25)
+        assert work.left_s() == pytest.approx(30, rel=0.01)
+        work.task.cancel()
+
+    with_works(act)
+
+
+def test_the_time_left_of_a_training_is_that_of_its_longer_chain() -> None:
+    async def act(works: Works, pool: Own) -> None:
+        pool.let.clear()
+        work = works.of("training", LESSON)
+        assert work.left_s() is None
+        work.began -= 10
+        ten, twenty = (
+            training.computed.chunk(*LESSON[:2], "cell", None, n).learner for n in (10, 20)
+        )
+        slow, fast = (training.chains.Chain(one, update_s=0.1) for one in (ten, twenty))
+        work.known = Known(share=0.5, kept={"cell": slow, "rnn": fast})
+        assert work.left_s() == pytest.approx(20, rel=0.01)
+        # Who has solved the task early takes no more time.
+        ended = training.chains.Chain(ten, course=training.Course((), "solved"))
+        work.known = Known(share=0.5, kept={"cell": ended, "rnn": fast})
+        assert work.left_s() == pytest.approx(5, rel=0.01)
+        work.task.cancel()
 
     with_works(act)

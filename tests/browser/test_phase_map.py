@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from playwright.sync_api import expect
 
 from app.knobs import Experiment
 from app.lenses import phase
@@ -80,3 +81,27 @@ def test_curves_over_a_knob_are_told_beside_each_other(lab: Lab) -> None:
     assert head == f"b_f {found.grid.x.values[1]:g}".replace("-", "−")
     assert {line.split()[0] for line in lines} >= {"exact", "direct", "RNN"}
     assert point(lab, "RNN", 3)[0] == f"b_f {found.grid.x.values[3]:g}"
+
+
+IN_FORCE = """() => Object.fromEntries(
+  ["x_from", "x_to", "x_scale", "y_from", "y_to", "y_scale", "back"].map((key) => {
+    const field = document.getElementById(key);
+    return [key, field.options ? field.options[0].textContent : field.placeholder];
+  }))"""
+
+
+def test_empty_fields_show_what_is_in_force(lab: Lab) -> None:
+    lab.page.goto(lab.server + "/phase?v=1&T=20&H=3&seeds=1&x_points=5&y_points=4")
+    usual = {"x_from": "-2", "x_to": "8", "x_scale": "(linear)"}
+    upwards = {"y_from": "0", "y_to": "2", "y_scale": "(linear)"}
+    assert lab.page.evaluate(IN_FORCE) == usual | upwards | {"back": "20"}
+    lab.field("y").select_option("T")
+    expect(lab.field("back")).to_have_attribute("placeholder", "all of T")
+    upwards = {"y_from": "10", "y_to": "300", "y_scale": "(log)"}
+    assert lab.page.evaluate(IN_FORCE) == usual | upwards | {"back": "all of T"}
+    lab.field("y").select_option("none")
+    expect(lab.field("back")).to_have_attribute("placeholder", "20")
+    nothing = {"y_from": "", "y_to": "", "y_scale": ""}
+    assert lab.page.evaluate(IN_FORCE) == usual | nothing | {"back": "20"}
+    lab.page.reload()
+    assert lab.page.evaluate(IN_FORCE) == usual | nothing | {"back": "20"}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from app import stages
-from app.axes import Axes
+from app.axes import SPANS, Axes
 from app.drawing.figure import Figure
 from app.knobs import Experiment
 from app.lenses.phase import figures as phase_figure
@@ -57,7 +57,8 @@ def dearest(experiment: Experiment, focus: Focus) -> Experiment:
 
 def answer(found: Phase) -> dict[str, Any]:
     """What ``/api/phase`` tells; arrays are (ny, nx, …). null is zero, no end, or no number; where
-    no seed is computed yet, nothing is known."""
+    no seed is computed yet, nothing is known. chaos: in how many experiments it was looked for, and
+    how many of them are chaotic."""
     grid = found.grid
     told: dict[str, Any] = {
         "quantity": found.quantity,
@@ -68,6 +69,7 @@ def answer(found: Phase) -> dict[str, Any]:
         },
         "seeds": np.array(grid.seeds),
         "seeds_computed": found.counts,
+        "chaos": {"looked": len(found.looked), "chaotic": len(found.chaotic)},
     }
     for name, values in found.values.items():
         low, middle, high = found.quartiles[name]
@@ -125,7 +127,7 @@ def opened(found: Phase, row: int, above: Flags) -> dict[str, float] | None:
     grid, at = found.grid, np.flatnonzero(above[row])
     if not len(at):
         return None
-    first = at[0] if above[row, at[-1] :].all() and at[-1] == above.shape[1] - 1 else at[-1]
+    first = at[0] if at[-1] == above.shape[1] - 1 else at[-1]
     sides = zip(grid.sides, (int(first), row), strict=False)
     return {its.key: its.values[n] for its, n in sides if not its.idle}
 
@@ -133,3 +135,19 @@ def opened(found: Phase, row: int, above: Flags) -> dict[str, float] | None:
 def figure(found: Phase, view: View) -> Figure:
     """The map of medians and that of the spread; curves over one knob."""
     return phase_figure.figure(found, view)
+
+
+def idle(experiment: Experiment, focus: Focus) -> set[str]:
+    """What plays no part on a map: its points are experiments as they are drawn."""
+    return {"trained"}
+
+
+def in_force(experiment: Experiment, focus: Focus) -> dict[str, str]:
+    """What stands where a link says nothing: the usual ends and spacing of its knobs, its lag."""
+    usual = {axis: SPANS.get(getattr(focus, axis)) for axis in ("x", "y")}
+    found = {
+        f"{axis}_{name}": plain(getattr(span, end)) if span else ""
+        for axis, span in usual.items()
+        for name, end in (("from", "low"), ("to", "high"), ("scale", "scale"))
+    }
+    return found | {"back": "all of T" if "T" in (focus.x, focus.y) else plain(experiment.T)}

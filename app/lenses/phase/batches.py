@@ -5,7 +5,7 @@ it would have alone, so nothing here depends on how a map is cut into batches.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -22,6 +22,7 @@ from lstm_engine import (
     Weights,
     batch,
     cell_survival,
+    chaos,
     draw_cell,
     draw_inputs,
     draw_rnn,
@@ -47,6 +48,7 @@ def values(
     quantities: tuple[str, ...],
     back: int | None,
     settings: Sequence[dict[str, float]],
+    looked: Collection[int] = (),
 ) -> Array:
     """What is found of an experiment in many settings.
 
@@ -55,14 +57,17 @@ def values(
         quantities: of `app.axes.NAMES`.
         back: the lag of what survives, at most T; by default T.
         settings: what each has of its own, its seed as well.
+        looked: the numbers of those in which chaos is looked for.
 
     Returns:
-        (settings, quantities): log10 rms over units; share, 0 … 1; steps; ln a step; a gate's mean.
-        −inf is zero, nan where states leave float64 or, of a share, nothing arrives at all.
+        (settings, quantities + 1): log10 rms over units; share, 0 … 1; steps; ln a step; a gate's
+        mean. −inf is zero, nan where states leave float64 or, of a share, nothing arrives at all.
+        The last is log10 of how much a change of the weights grows in the states (`chaos`), of the
+        network where it grows most; nan where nobody looked.
     """
     shared = experiment.model_dump() | experiment.unused()
     rows: list[Row] = [shared | own for own in settings]
-    found = np.empty((len(rows), len(quantities)))
+    found = np.full((len(rows), len(quantities) + 1), np.nan)
     drawn = Drawn(experiment)
     for some in alike(rows, CELLS[experiment.cell]):
         together = [rows[n] for n in some]
@@ -71,6 +76,14 @@ def values(
         for column, name in enumerate(quantities):
             network, weights = drawn.networks(name, together)
             found[some, column] = measured(MEASURES[name], network, weights, x, t)
+    for some in alike([rows[n] for n in looked], CELLS[experiment.cell]):
+        numbers = [list(looked)[n] for n in some]
+        together = [rows[n] for n in numbers]
+        x = drawn.inputs(together)
+        for name in {"rnn" if name == "rnn" else "cell" for name in quantities}:
+            network, weights = drawn.networks(name, together)
+            grown = measured(amplification, network, weights, x, 0)
+            found[numbers, -1] = np.fmax(found[numbers, -1], grown)
     return found
 
 
@@ -221,6 +234,12 @@ def gate(cell: Cell, weights: Weights, x: Array, t: int) -> Array:
     assert a is not None
     open_by = np.ascontiguousarray(sigmoid(a)).reshape(len(x), -1)
     return np.asarray(open_by.mean(axis=1))
+
+
+def amplification(network: Any, weights: Weights, x: Array, t: int) -> Array:
+    """log10 of how much a change of the weights grows in the states."""
+    h, twin = (network.forward(its, x).h for its in (weights, chaos.nudged(weights)))
+    return np.array([chaos.log10_amplification(*pair) for pair in zip(h, twin, strict=True)])
 
 
 MEASURES: dict[str, Measure] = {

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from app.knobs import Experiment
 from app.lenses.phase.grid import Array, Flags, Grid, Numbers, grid_of, places, quantities
 from app.view import Focus
+from lstm_engine import chaos
 
 QUARTILES = (0.25, 0.5, 0.75)
 
@@ -17,7 +18,7 @@ QUARTILES = (0.25, 0.5, 0.75)
 class Kept(NamedTuple):
     """What of all rows is known: rows are the entries of (ny, nx, seeds) as they are worked out."""
 
-    values: Array  # (rows, quantities)
+    values: Array  # (rows, quantities + 1), the last of them log10 of how much a change grows
     known: Flags  # (rows,)
 
 
@@ -87,6 +88,21 @@ class Phase:
         found = np.isnan(self.kept.values[:, 0]) & self.kept.known
         return int(found.sum())
 
+    @cached_property
+    def looked(self) -> Numbers:
+        """The rows in which chaos was looked for, as far as they are there and have a number."""
+        rows = self.grid.looked
+        return np.asarray(rows[~np.isnan(self.kept.values[rows, -1])])
+
+    @cached_property
+    def chaotic(self) -> Numbers:
+        """Those of them that are: see `lstm_engine.chaos`."""
+        rows = self.looked
+        lengths = self.grid.sizes[..., 0].ravel()[rows // self.grid.axes.seeds]
+        grown = self.kept.values[rows, -1]
+        is_so = [chaos.is_chaotic(*pair) for pair in zip(grown, lengths, strict=True)]
+        return np.asarray(rows[np.array(is_so, dtype=bool)])
+
     def nearest(self, seeds: int = 1) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """For each point the row and column of the nearest one with at least so many seeds there.
 
@@ -145,7 +161,8 @@ def quantiles(found: Array, shares: tuple[float, ...]) -> Array:
 def nothing(grid: Grid) -> Kept:
     """Where every run begins."""
     rows = int(np.prod(grid.worked))
-    return Kept(np.full((rows, len(quantities(grid.axes))), np.nan), np.zeros(rows, dtype=bool))
+    columns = len(quantities(grid.axes)) + 1
+    return Kept(np.full((rows, columns), np.nan), np.zeros(rows, dtype=bool))
 
 
 def known(experiment: Experiment, focus: Focus, kept: Kept | None = None) -> Phase:

@@ -16,6 +16,8 @@ from app.stages import LEAST_CHUNK_S
 FIRST_S = 0.2  # of one core: what the first picture may cost
 FEW = 3  # seeds of the first picture, where there is time for more than one
 PART = 0.1  # of all work: no stage is much more
+LOOKS = (5, 4, 3, 2)  # places along an axis at which chaos is looked for, the ends among them,
+LOOKING = 0.01  # as many as cost at most this much of all work, or two
 # Their multiples fill a plane evenly, however many are taken: 1/p and 1/p² with p³ = p + 1.
 EVENLY = (0.7548776662466927, 0.5698402909980532)
 
@@ -143,6 +145,19 @@ class Grid:
     def expected_s(self, rows: Numbers) -> Array:
         """About what some rows cost."""
         return self.row_s.ravel()[rows // self.axes.seeds]
+
+    @cached_property
+    def looked(self) -> Numbers:
+        """The rows at which chaos is looked for: the first seed of points all over the map."""
+        ny, nx, seeds = self.worked
+        sizes = self.sizes.reshape(-1, 3)
+        for along in LOOKS:
+            down, across = (np.unique(np.linspace(0, n - 1, along).round()) for n in (ny, nx))
+            points = (down[:, None] * nx + across).astype(np.int64).ravel()
+            forward_s = sum(row_s("direct", T, H, D, 0) for T, H, D in sizes[points].tolist())
+            if 2 * forward_s <= LOOKING * seeds * self.row_s.sum():  # twice forward
+                break
+        return np.asarray(points * seeds)
 
     def lattice(self, stride: int) -> Flags:
         """The points one in every `stride` along each axis, (ny, nx)."""

@@ -100,7 +100,7 @@ FAR = ramp(
     (3.0, "#ee8a2b"),
     (4.0, "#ffe08a"),
 )
-# Chaos is slow beside what forgetting can do, so its side is drawn larger.
+# States part slowly beside how they can meet, so that side is drawn larger.
 EDGE = ramp(
     ((-1.0, "−1"), (-0.5, "−0.5"), (0.0, "0"), (0.3, "0.3")),
     (-1.0, "#a8f0e6"),
@@ -179,8 +179,8 @@ QUANTITIES = {
     "lyapunov": Quantity(
         name="largest Lyapunov exponent",
         title="Largest Lyapunov exponent",
-        levels=(Level(0.0, "0", "solid", "above, chaos"),),
-        reaches="small differences grow: the run is chaotic",
+        levels=(Level(0.0, "0", "solid", "above, states part"),),
+        reaches="two nearby states part, on average over all steps",
         unit="ln a step",
         scale=EDGE,
         spread=RATES,

@@ -109,6 +109,7 @@ class Work:
             quantities(grid.axes),
             grid.axes.back,
             grid.settings(rows),
+            np.flatnonzero(np.isin(rows, grid.looked)).tolist(),
         )
         return (chunk, arguments), float(self.every_s[rows].sum()) * self.pace
 

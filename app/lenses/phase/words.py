@@ -5,10 +5,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from app.lenses.phase.computed import Phase
-from app.lenses.phase.grid import Flags, Side
+from app.lenses.phase.grid import Flags, Numbers, Side
 from app.lenses.phase.quantities import QUANTITIES, Level
 from app.links import plain
 from app.reading import Fact, Reading, heading, steps_of
+
+(PARTING,) = QUANTITIES["lyapunov"].levels
 
 
 def after(found: Phase) -> str:
@@ -142,6 +144,9 @@ def facts(found: Phase) -> Iterator[Fact]:
     yield Fact("Experiments worked out", float(found.kept.known.sum()), f"of {every:,}")
     if found.left:
         yield Fact("Experiments whose states leave float64", float(found.left), f"of {every:,}")
+    if len(found.looked):
+        chaotic, of = float(len(found.chaotic)), f"of {len(found.looked)} looked at"
+        yield Fact("Experiments that are chaotic", chaotic, of)
 
 
 def place(found: Phase, at: int) -> str:
@@ -151,7 +156,7 @@ def place(found: Phase, at: int) -> str:
 
 
 def warnings(found: Phase) -> Iterator[str]:
-    """Knobs without effect, runs without a number."""
+    """Knobs without effect, runs without a number, chaos."""
     quantity, experiment = QUANTITIES[found.quantity], found.experiment
     for its in found.grid.sides:
         if its.key in experiment.unused() and its.key in ("T", "D"):
@@ -165,3 +170,35 @@ def warnings(found: Phase) -> Iterator[str]:
             f"{runs} no number, for their states leave float64: they are left out of medians, and "
             "a point without any number stays black."
         )
+    yield from chaos_told(found)
+
+
+def chaos_told(found: Phase) -> Iterator[str]:
+    """Where rounding matters; of states that part, that it does not."""
+    looked, chaotic = len(found.looked), found.chaotic
+    if len(chaotic):
+        are = "is" if len(chaotic) == 1 else "are"
+        yield (
+            f"Of {looked} experiments in which chaos was looked for, {len(chaotic)} {are} chaotic"
+            f"{extent(found, chaotic)}: there rounding errors grow exponentially, and the same "
+            "link may give other numbers on another machine."
+        )
+    elif looked and found.quantity == "lyapunov" and reached(found, PARTING).any():
+        yield (
+            f"None of the {looked} experiments in which chaos was looked for is chaotic: where the "
+            "exponent is above 0 states part over these steps, but too little for rounding to show."
+        )
+
+
+def extent(found: Phase, rows: Numbers) -> str:
+    """Between which values of the knobs some rows lie, where a knob moves anything."""
+    iy, ix, _ = np.unravel_index(rows, found.grid.worked)
+    sides = zip(found.grid.sides, (ix, iy), strict=False)
+    ends = [(its, int(at.min()), int(at.max())) for its, at in sides if not its.idle]
+    told = [
+        setting(its, low)
+        if low == high
+        else f"{its.key} from {value(its, low)} to {value(its, high)}"
+        for its, low, high in ends
+    ]
+    return f", with {' and '.join(told)}" if told else ""

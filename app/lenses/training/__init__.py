@@ -9,26 +9,25 @@ from app import stages
 from app.drawing.figure import Figure
 from app.knobs import Experiment
 from app.lenses.training import figures as training_figure
-from app.lenses.training.chains import Chain, Chains, reached, run, weights_at
+from app.lenses.training.chains import Chain, Chains, ahead, reached, run, weights_at
 from app.lenses.training.chains import found as found_of
 from app.lenses.training.computed import (
     NETWORKS,
     Course,
     Training,
-    look_s,
+    kept_bytes,
     module_of,
     moments_of,
     shown_sequence,
-    update_s,
 )
+from app.lenses.training.costs import look_s, update_s, worker_bytes
 from app.lenses.training.numbers import numbers
 from app.lenses.training.words import facts, how_far, the_road, warnings
 from app.reading import Reading
 from app.view import Focus, View
 from lstm_engine import CELLS
-from lstm_engine.tasks import TASKS
 
-__all__ = ["numbers", "run", "shown_sequence", "weights_at"]
+__all__ = ["ahead", "numbers", "run", "shown_sequence", "weights_at", "worker_bytes"]
 
 TITLE = "Training"
 QUESTION = "What does learning do to the highway?"
@@ -62,14 +61,9 @@ def expected_s(experiment: Experiment, focus: Focus) -> float:
     )
 
 
-def dearest(experiment: Experiment, focus: Focus) -> Experiment:
-    """An experiment that takes as much memory as a batch does.
-
-    The slopes of every step and example wait for the way back, about half as much of each as the
-    lens that takes most keeps of a step.
-    """
-    steps = experiment.T + TASKS[focus.task].more_steps
-    return experiment.model_copy(update={"T": max(steps, steps * focus.batch // 2)})
+def holds(experiment: Experiment, focus: Focus) -> int:
+    """The bytes of the service that a training takes, under way and when it is done."""
+    return kept_bytes(experiment, focus, len(moments_of(experiment, focus)))
 
 
 def moment(found: Training) -> int:
@@ -154,3 +148,15 @@ def figure(found: Training, view: View) -> Figure:
 def whole(found: Training) -> bool:
     """Whether both networks have come to their ends."""
     return bool(found.cell.end and found.rnn.end)
+
+
+def idle(experiment: Experiment, focus: Focus) -> set[str]:
+    """What plays no part here, for the task sets the inputs; a signal of one's own still sets T."""
+    found = {"D", "amplitude"}
+    found |= set() if "T" in experiment.unused() else {"signal"}
+    return found | (set() if focus.task == "text" else {"words"})
+
+
+def in_force(experiment: Experiment, focus: Focus) -> dict[str, str]:
+    """What stands where a link says nothing: the update of the newest snapshot."""
+    return {"update": "last"}

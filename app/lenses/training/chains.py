@@ -5,6 +5,7 @@ from asyncio import FIRST_COMPLETED
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from math import ceil
 
 from app import stages
 from app.knobs import Experiment
@@ -16,17 +17,16 @@ from app.lenses.training.computed import (
     Training,
     chunk,
     joined,
-    look_s,
     module_of,
     moments_of,
     setting_of,
     steps_told,
-    update_s,
 )
+from app.lenses.training.costs import look_s, update_s
 from app.view import Focus
 from lstm_engine.training import Learner, Parameters, Record, parameters
 
-GOAL_S = 2 * stages.CHUNK_S
+GOAL_S = stages.CHUNK_S
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Chain:
     since: tuple[Record, ...] = ()  # the chunks' since the last sight
     course: Course = field(default_factory=Course)
     thetas: tuple[Array, ...] = ()  # all parameters at each sight
+    update_s: float = 0.0  # what an update took lately; 0 where none was made yet
 
     @property
     def updates(self) -> int:
@@ -45,12 +46,12 @@ class Chain:
 
     def and_then(self, done: Chunk) -> "Chain":
         """The same after another chunk."""
-        since = (*self.since, done.record)
+        since, update_s = (*self.since, done.record), done.update_s or self.update_s
         if done.sight is None:
-            return Chain(done.learner, since, self.course, self.thetas)
+            return Chain(done.learner, since, self.course, self.thetas, update_s)
         seen = type(done.sight)(done.sight.update, joined(since), done.sight.loss, done.sight.maps)
         course = Course((*self.course.sights, seen), done.end)
-        return Chain(done.learner, (), course, (*self.thetas, done.learner.theta))
+        return Chain(done.learner, (), course, (*self.thetas, done.learner.theta), update_s)
 
 
 Chains = dict[str, Chain]  # by the network's name; never changed, only replaced
@@ -81,22 +82,24 @@ async def run(
     """Train both networks, a stage for each snapshot that both have reached, to their ends."""
     chains: Chains = kept or dict.fromkeys(NETWORKS, Chain())
     at = moments_of(experiment, focus)
-    pace = {network: update_s(experiment, focus, network) for network in NETWORKS}
+    guessed = {network: update_s(experiment, focus, network) for network in NETWORKS}
     under_way: dict[asyncio.Future[Chunk], str] = {}
 
     def go_on() -> None:
         """Hand out the next chunk of each network that may go on, who is behind first."""
         for network in waiting(chains, under_way.values()):
             if len(under_way) < engine.width:
-                updates = next_updates(chains[network], at, pace[network])
-                call = (chunk, (experiment, focus, network, chains[network].learner, updates))
-                expected_s = updates * pace[network] + look_s(experiment, focus, network)
+                chain = chains[network]
+                each_s = chain.update_s or guessed[network]
+                updates = next_updates(chain, at, each_s)
+                call = (chunk, (experiment, focus, network, chain.learner, updates))
+                expected_s = updates * each_s + look_s(experiment, focus, network)
                 under_way[asyncio.ensure_future(engine.do(call, expected_s))] = network
 
     def told(number: int) -> stages.Progress:
         """How far it is, as of one snapshot."""
         known = found(experiment, focus, chains, number)
-        return stages.Progress(share(experiment, focus, chains), number, known, chains)
+        return stages.Progress(share(focus, chains), number, known, chains)
 
     number = reached(chains)
     if not waiting(chains):
@@ -108,7 +111,6 @@ async def run(
             for task in done:
                 network, brought = under_way.pop(task), task.result()
                 chains = chains | {network: chains[network].and_then(brought)}
-                pace[network] = brought.update_s or pace[network]
             go_on()
             # Who was behind may have come to its end, and many snapshots are reached at once.
             before, number = number, reached(chains)
@@ -126,23 +128,36 @@ def waiting(chains: Chains, busy: Iterable[str] = ()) -> list[str]:
     return sorted(set(idle) - set(busy), key=lambda network: (chains[network].updates, network))
 
 
-def next_updates(chain: Chain, at: tuple[int, ...], pace: float) -> int:
-    """How many updates the next chunk makes: as many as fill its time, up to a snapshot."""
+def next_updates(chain: Chain, at: tuple[int, ...], each_s: float) -> int:
+    """How many updates the next chunk makes: an even part of those up to the next snapshot, in as
+    few parts as keep to a chunk's time."""
     if chain.updates < 0:
         return 0
     room = at[bisect_right(at, chain.updates)] - chain.updates
-    fitting = max(1, int(GOAL_S / max(pace, 1e-9)))
-    return room if room < 1.5 * fitting else fitting
+    fitting = max(1, int(GOAL_S / max(each_s, 1e-9)))
+    return ceil(room / ceil(room / fitting))
 
 
-def share(experiment: Experiment, focus: Focus, chains: Chains) -> float:
-    """How much of the work is done; who has come to an end early has done all of its part."""
-    done = whole = 0.0
-    for network, chain in chains.items():
-        part = update_s(experiment, focus, network)
-        whole += part
-        done += part * (1.0 if chain.course.end else max(chain.updates, 0) / focus.updates)
-    return done / whole
+def share(focus: Focus, chains: Chains) -> float:
+    """How much of the work is done: as much as who is behind has done of its own, for both are at
+    it side by side; who has come to an end waits for nobody."""
+    running = [chain.updates for chain in chains.values() if not chain.course.end]
+    return max(min(running), 0) / focus.updates if running else 1.0
+
+
+def ahead(focus: Focus, before: Chains | None, now: Chains | None, workers: int) -> float | None:
+    """How many times as long the rest is going to take as what was done between; None as long as
+    nobody can tell. The longest chain decides, each at its own pace; where one worker does both,
+    their sum. That one comes to its end early is not foreseen."""
+    begun, now = before or dict.fromkeys(NETWORKS, Chain()), now or dict.fromkeys(NETWORKS, Chain())
+    made = {name: chain.updates - max(begun[name].updates, 0) for name, chain in now.items()}
+    left = {name: focus.updates - now[name].updates for name in waiting(now)}
+    if any(made[name] <= 0 for name in left):
+        return None
+    if workers > 1 or not left:
+        return max((left[name] / made[name] for name in left), default=0.0)
+    took, takes = (sum(now[name].update_s * n for name, n in some.items()) for some in (made, left))
+    return takes / took
 
 
 def weights_at(

@@ -10,7 +10,7 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from app.budget import seconds
+from app.budget import MEGABYTE, USUAL
 from app.knobs import Experiment
 from app.view import Focus
 from lstm_engine import CELLS, Cell, Rnn, cell_survival, draw_cell, draw_rnn, rnn_survival
@@ -33,14 +33,13 @@ Steps = NDArray[np.int64]
 NETWORKS = ("cell", "rnn")
 FIRST_AT, SNAPSHOTS = 10, 50  # the first snapshot's update, and how many there are, evenly, later
 # A server keeps all that snapshots show, and the weights of both networks, for all who come back.
-KEPT_BYTES, FEWEST = 20 * 2**20, 4
+KEPT_BYTES = USUAL.kept_mb * MEGABYTE
+FEWEST, FEWEST_AT_ALL = 4, 2  # evenly; the first and the last
+OF_A_SIGHT = 1000  # numbers' worth: the objects around them
 # Batches that nobody learns from: update n learns from batch n, of 1 … 20000.
 NEVER_TRAINED_ON = (0, 20001, 20002, 20003)
 MOST_STEPS = 200  # of a map: three stand side by side, for each of up to sixty snapshots
 SOLVED, DIVERGED, DONE = "solved", "diverged", "done"
-
-# Seconds of an update: for each step and gate, for each unit and example, for each product.
-GATE_S, UNIT_S, PRODUCT_S = 1e-5, 1.8e-8, 2.5e-11
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class Sight:
 
     update: int
     record: Record
-    loss: float  # over examples never trained on; nan where states leave float64
+    loss: float  # over draws that no update sees; nan where states leave float64
     maps: Maps | None  # None where the states of the shown sequence leave float64
 
 
@@ -124,6 +123,7 @@ class Training:
         return max(bisect_right(moments, update) - 1, 0)
 
 
+@lru_cache(64)
 def setting_of(experiment: Experiment, focus: Focus) -> Setting:
     """What both networks are asked to learn; where T is too short for it, with its least T."""
     return Setting(
@@ -148,15 +148,41 @@ def snapshots(updates: int, most: int = SNAPSHOTS) -> tuple[int, ...]:
 @lru_cache(64)
 def moments_of(experiment: Experiment, focus: Focus) -> tuple[int, ...]:
     """The updates after which maps of this training are made: fewer where each takes much."""
-    asked, H = setting_of(experiment, focus).asked, experiment.H
-    D, outputs = asked.sizes(focus.words)
-    rows = H * (len(CELLS[experiment.cell].GATES) + 1)
-    weights = rows * (D + H + 2) + 2 * outputs * (H + 1)
-    maps = 3 * H * len(steps_told(asked.steps(experiment.T)))
-    most = SNAPSHOTS
-    while most > FEWEST and len(snapshots(focus.updates, most)) * 8 * (weights + maps) > KEPT_BYTES:
+    none, one = (kept_bytes(experiment, focus, looks) for looks in (0, 1))
+    most, fitting = SNAPSHOTS, (KEPT_BYTES - none) // (one - none)
+    while most > FEWEST and len(snapshots(focus.updates, most)) > fitting:
         most -= 1
-    return snapshots(focus.updates, most)
+    return thinned(snapshots(focus.updates, most), max(FEWEST_AT_ALL, fitting))
+
+
+def thinned(moments: tuple[int, ...], most: int) -> tuple[int, ...]:
+    """So many of some moments at most, the first and the last among them."""
+    if len(moments) <= most:
+        return moments
+    return tuple(moments[n * (len(moments) - 1) // (most - 1)] for n in range(most))
+
+
+def kept_bytes(experiment: Experiment, focus: Focus, looks: int = FEWEST_AT_ALL) -> int:
+    """What a server keeps of a whole training with so many snapshots: at each the weights and the
+    maps, both learners with Adam's moments, a row for every update."""
+    asked, H = TASKS[focus.task], experiment.H
+    weights = sum(parameters_of(experiment, focus, network) for network in NETWORKS)
+    maps = (3 * H + 4) * len(steps_told(asked.steps(experiment.T)))
+    row = sum(3 + len(module_of(experiment, network).GATES) for network in NETWORKS)
+    return 8 * (looks * (weights + maps + OF_A_SIGHT) + 3 * weights + focus.updates * row)
+
+
+@lru_cache(64)
+def sizes_of(task: str, words: str) -> tuple[int, int]:
+    """How many inputs and outputs a task has."""
+    return TASKS[task].sizes(words)
+
+
+def parameters_of(experiment: Experiment, focus: Focus, network: str) -> int:
+    """How many numbers a network learns; rounded up."""
+    (D, outputs), H = sizes_of(focus.task, focus.words), experiment.H
+    rows = len(module_of(experiment, network).GATES) * H
+    return rows * (D + H + 2) + 3 * H + outputs * (H + 1)
 
 
 def steps_told(length: int) -> Steps:
@@ -282,22 +308,6 @@ def joined(records: tuple[Record, ...]) -> Record:
         for gate in records[0].gates
     }
     return Record(records[0].before, loss, norm, clipped, gates)
-
-
-def update_s(experiment: Experiment, focus: Focus, network: str) -> float:
-    """About how long an update takes."""
-    setting, H = setting_of(experiment, focus), experiment.H
-    gates = len(module_of(experiment, network).GATES)
-    of_a_gate = GATE_S + UNIT_S * H * focus.batch + PRODUCT_S * H * H * focus.batch
-    return setting.asked.steps(setting.T) * gates * of_a_gate
-
-
-def look_s(experiment: Experiment, focus: Focus, network: str) -> float:
-    """About how long it takes to look at a network at a snapshot."""
-    setting = setting_of(experiment, focus)
-    walked = experiment.model_copy(update={"T": setting.asked.steps(setting.T)})
-    unseen_s = len(NEVER_TRAINED_ON) * update_s(experiment, focus, network)
-    return unseen_s + seconds(walked)
 
 
 def lately(course: Course, number: int) -> float:

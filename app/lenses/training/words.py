@@ -149,7 +149,7 @@ def warnings(found: Training) -> Iterator[str]:
         yield (
             f"{heading(TASKS[task].title)} needs at least {steps_of(found.setting.T)}: T is taken "
             f"as {found.setting.T}."
-        ).capitalize()
+        )
     for network in NETWORKS:
         course: Course = getattr(found, network)
         title = module_of(found.experiment, network).TITLE

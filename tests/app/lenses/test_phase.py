@@ -21,12 +21,14 @@ from app.lenses import gates, highway, horizon, phase
 from app.lenses.phase import batches
 from app.lenses.phase.computed import Kept, Phase, quantiles
 from app.lenses.phase.grid import PART, Grid, grid_of, places
+from app.lenses.phase.quantities import QUANTITIES
 from app.lenses.phase.runs import expected_s, run
 from app.links import Asked, plain, read
 from app.networks import networks
 from app.stages import LEAST_CHUNK_S, Alone, Call, Progress
+from app.templating import templates, words
 from app.view import Focus, View
-from lstm_engine import CELLS, LeftFloat64, Rnn
+from lstm_engine import CELLS, LeftFloat64, Rnn, chaos
 from lstm_engine.spectrum import lyapunov_exponents
 
 SMALL: dict[str, Any] = {"T": 12, "H": 4, "D": 2}
@@ -193,6 +195,93 @@ def test_quantiles_of_zeros_are_zeros_logarithms() -> None:
         np.array([[-inf, -inf, 1.0, 2.0], [-inf] * 4, [1.0, inf, inf, inf]]), (0.25, 0.5)
     )
     np.testing.assert_array_equal(found, [[-inf, -inf, inf], [-inf, -inf, inf]])
+
+
+# Chaos -------------------------------------------------------------------------------------------
+
+WILD: dict[str, Any] = {"H": 16, "T": 120, "init": "normal", "b_f": 5.0, "act": "tanh"}
+
+
+@pytest.mark.parametrize("quantity, network", [("share", "cell"), ("rnn", "rnn")])
+def test_what_grows_in_a_map_is_what_the_highway_lens_finds(quantity: str, network: str) -> None:
+    gain = "gain" if network == "cell" else "rnn_gain"
+    one = found(WILD, quantity=quantity, x="amplitude", x_to=0.5, y=gain, y_to=10, seeds=2)
+    assert len(one.looked) == len(one.grid.looked) > 0
+    chaotic = set(one.chaotic.tolist())
+    for row in one.looked.tolist():
+        iy, ix, n = map(int, np.unravel_index(row, one.grid.worked))
+        its = highway.compute(at(one, iy, ix, n), Focus())
+        title = (CELLS["lstm"] if network == "cell" else Rnn("tanh")).TITLE
+        theirs = its.amplification[title]
+        ours = one.kept.values[row, -1]
+        # In chaos the two may differ by as much as rounding does.
+        assert ours == theirs or ours == pytest.approx(theirs, abs=1.0)
+        assert (row in chaotic) == chaos.is_chaotic(theirs, 120)
+    assert 0 < len(chaotic) < len(one.looked)
+
+
+def test_curves_look_at_both_networks() -> None:
+    focus: dict[str, Any] = {"quantity": "exact", "x": "amplitude", "x_to": 0.5, "x_from": 0.25}
+    calm = found(WILD, y="none", **focus)
+    wild = found(WILD | {"rnn_gain": 10.0}, y="none", **focus)
+    assert not len(calm.chaotic) and len(wild.chaotic)
+
+
+def test_a_map_tells_where_it_is_chaotic() -> None:
+    one = found(WILD, quantity="share", y_to=10)
+    (warning,) = phase.reading(one).warnings
+    assert f"Of 4 experiments in which chaos was looked for, {len(one.chaotic)} are" in warning
+    assert "with b_f from −2 to 8 and gain = 10: there rounding" in warning
+    assert phase.answer(one)["chaos"] == {"looked": 4, "chaotic": len(one.chaotic)}
+    idle = found(WILD | {"rnn_gain": 10.0}, quantity="rnn", x="b_f", y="gain")
+    assert "1 is chaotic: there rounding" in phase.reading(idle).warnings[-1]
+    (fact,) = [fact for fact in phase.reading(one).facts if "chaotic" in fact.label]
+    assert fact.value == len(one.chaotic) == 2 and fact.unit == "of 4 looked at"
+
+
+def test_states_that_part_for_a_while_are_not_called_chaotic() -> None:
+    """The cell fills: 0.01 over a hundred steps, a sixth of that over two thousand."""
+    knobs = {"T": 100, "H": 16, "b_f": 5.0}
+    one = found(knobs, quantity="lyapunov", x_from=5, x_to=8, y_from=0.5, y_to=1)
+    assert (one.median > 0).mean() > 0.5 and not len(one.chaotic)
+    headline, facts, warnings = (getattr(phase.reading(one), p) for p in READING)
+    assert "nearby states part" in headline and "chao" not in headline
+    assert [warning[:4] for warning in warnings] == ["None"]
+    assert [fact.value for fact in facts if "chaotic" in fact.label] == [0.0]
+    assert [level.legend for level in QUANTITIES["lyapunov"].levels] == ["0: above, states part"]
+    together = found(knobs, quantity="lyapunov", x_to=0)
+    assert not phase.reading(together).warnings
+
+
+READING = ("headline", "facts", "warnings")
+
+
+@pytest.mark.parametrize("lens", ["phase", "spectrum"])
+def test_prose_calls_no_exponent_above_zero_chaotic(lens: str) -> None:
+    assert templates.loader is not None
+    source = templates.loader.get_source(templates, f"{lens}.html")[0]
+    assert "chaotic" not in source and "edge of chaos" not in source
+
+
+def test_where_nobody_has_looked_yet_nothing_is_said_of_chaos() -> None:
+    nothing = phase.known(*asked(WILD, y_to=10))
+    assert not any("chao" in fact.label for fact in phase.reading(nothing).facts)
+    assert phase.answer(nothing)["chaos"] == {"looked": 0, "chaotic": 0}
+
+
+@pytest.mark.parametrize("quantity", NAMES)
+def test_looking_for_chaos_is_cheap_and_goes_from_edge_to_edge(quantity: str) -> None:
+    for focus in ({}, {"y": "none"}, {"seeds": 1}, {"x": "T", "y": "H"}, {"x_points": 64}):
+        grid = grid_of(Experiment(), Focus(**{"quantity": quantity, **focus}))
+        iy, ix, n = np.unravel_index(grid.looked, grid.worked)
+        ny, nx, _ = grid.worked
+        assert {0, nx - 1} <= set(ix.tolist()) and {0, ny - 1} <= set(iy.tolist())
+        assert not n.any() and len(set(grid.looked.tolist())) == len(grid.looked)
+        sizes = grid.sizes.reshape(-1, 3)[grid.looked // grid.axes.seeds].tolist()
+        cost = 2 * sum(batches.row_s("direct", *size, 0) for size in sizes)
+        corners = 4 if ny > 1 and nx > 1 else 2
+        assert cost <= 0.01 * expected_s(grid.experiment, grid.axes) or len(sizes) <= corners
+    assert len(grid_of(Experiment(), Focus()).looked) == 25
 
 
 # Axes --------------------------------------------------------------------------------------------
@@ -469,6 +558,25 @@ def test_the_reading_says_from_where_on_the_carry_holds() -> None:
     assert everywhere.startswith("All over this map the carry alone keeps at least half")
     nowhere = phase.reading(found(quantity="direct", x_to=-1)).headline
     assert nowhere.startswith("Nowhere on this map")
+
+
+def test_a_link_opens_the_experiment_at_the_edge_of_where_a_level_is_reached() -> None:
+    one = found(quantity="direct")
+    above = np.zeros((4, 5), dtype=bool)
+    above[0, 2:], above[1, :3], above[2, [0, 4]] = True, True, True
+    opened = [phase.opened(one, row, above) for row in range(4)]
+    x, y = (side.values for side in one.grid.sides)
+    assert opened == [*({"b_f": x[n], "gain": y[row]} for row, n in enumerate((2, 2, 0))), None]
+
+
+def test_a_map_is_of_networks_as_they_are_drawn_and_says_so() -> None:
+    one = found({"signal": "zeros", "gain": 0.0}, quantity="direct", y_to=0.5, x_to=8)
+    for trained in (None, 7):
+        link = Asked(one.experiment, one.focus.model_copy(update={"trained": trained}))
+        parts = words("phase", phase.reading(one), phase.numbers(one, View()), link)
+        assert 'href="/?' in parts["numbers"] and "trained" not in parts["numbers"]
+        said = "Maps are of networks as they are drawn, not of those that have learnt."
+        assert (said in parts["reading"]) == (trained is not None)
 
 
 def test_a_block_of_one_colour_stands_for_what_is_not_there_yet() -> None:

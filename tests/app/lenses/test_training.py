@@ -1,10 +1,14 @@
 """The training lens: the same bits however the work is cut, in whatever order chunks come back."""
 
 import asyncio
+import os
 import pickle
 import random
+import subprocess
+import sys
 from dataclasses import fields, is_dataclass
 from itertools import pairwise
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -17,14 +21,19 @@ from app.forms import flat
 from app.knobs import Experiment
 from app.lenses import training
 from app.lenses.training import chains, computed
-from app.lenses.training.computed import Course, Training, moments_of, snapshots
+from app.lenses.training.chains import Chain
+from app.lenses.training.computed import NETWORKS, Course, Training, moments_of, snapshots
+from app.lenses.training.costs import update_s
 from app.links import Asked
 from app.stages import Call, Progress
 from app.view import Focus, View
+from app.worker import keep_freed_memory
 from lstm_engine import CELLS, cell_survival
 from lstm_engine.tasks import draw_examples
+from lstm_engine.training import Learner
 from tests.app.samples import bodies
 
+LETTERS = "".join(chr(0x4E00 + n) for n in range(1000))
 SMALL = Experiment(T=4, H=3, D=2)
 LESSON = Focus(updates=51, batch=4)  # a snapshot after every second one
 EASY = Focus(updates=400, batch=8, task="text", words="ab", rate=0.05)
@@ -325,8 +334,135 @@ def test_the_work_is_known_beforehand() -> None:
     assert 30 < default < 600
     assert training.expected_s(Experiment(H=64), Focus()) > default
     assert training.expected_s(Experiment(), Focus(updates=100)) < default / 10
-    assert training.dearest(Experiment(), Focus()).T == 3200
-    assert training.dearest(Experiment(), Focus(batch=1)).T == 100
+
+
+SHAPES = [
+    (Experiment(H=1, T=300), Focus(batch=1)),
+    (Experiment(H=32, T=100), Focus(batch=64)),
+    (Experiment(H=256, T=20), Focus(batch=16)),
+    (Experiment(H=256, T=1), Focus(batch=1, task="text", words=LETTERS)),
+    (Experiment(H=16, T=20), Focus(batch=32, task="text", words=LETTERS)),
+    (Experiment(H=64, T=50), Focus(batch=8, task="text", words=LETTERS[:100])),
+]
+
+
+def off() -> list[float]:
+    """How many times as long as reckoned updates take, in this process."""
+    keep_freed_memory()
+    found = []
+    for experiment, focus in SHAPES:
+        for network in NETWORKS:
+            learner = computed.chunk(experiment, focus, network, None, 0).learner
+            took_s = []
+            for _ in range(4):
+                began = process_time()
+                computed.chunk(experiment, focus, network, learner, 2)
+                took_s.append((process_time() - began) / 2)
+            found.append(min(took_s) / update_s(experiment, focus, network))
+    return found
+
+
+def test_updates_take_about_what_is_reckoned() -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", f"from {__name__} import off; print(*off())"],
+        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert told.returncode == 0, told.stderr
+    ratios = [float(ratio) for ratio in told.stdout.split()]
+    # A busy machine is slower, and machines differ; but no shape is far off the others.
+    assert len(ratios) == 12 and max(ratios) < 8 * min(ratios)
+    assert min(ratios) > 1 / 8 and max(ratios) < 8
+
+
+def test_what_is_reckoned_grows_with_everything_there_is_to_do() -> None:
+    base = training.expected_s(Experiment(), Focus(task="text", words=LETTERS[:200]))
+    assert training.expected_s(Experiment(), Focus(task="text", words=LETTERS)) > 2 * base
+    tiny = Focus(task="text", batch=1, updates=20000, words=LETTERS)
+    assert training.expected_s(Experiment(T=1, H=256), tiny) > 300
+
+
+@pytest.mark.parametrize(
+    ("experiment", "focus"),
+    [
+        (Experiment(), Focus()),
+        (Experiment(H=256), Focus(batch=32)),
+        (Experiment(H=256, T=1000), Focus(batch=1)),
+        (Experiment(H=78, T=1), Focus(task="text", batch=1, updates=20000, words=LETTERS)),
+    ],
+)
+def test_a_server_keeps_no_more_of_a_training_than_it_may(
+    experiment: Experiment, focus: Focus
+) -> None:
+    at = moments_of(experiment, focus)
+    assert at[0] == 0 and at[-1] == focus.updates and list(at) == sorted(set(at))
+    assert training.holds(experiment, focus) <= computed.KEPT_BYTES
+    if len(at) < len(snapshots(focus.updates)):  # one more would be too many
+        assert computed.kept_bytes(experiment, focus, len(at) + 9) > computed.KEPT_BYTES
+
+
+def test_thinned_moments_keep_both_ends_and_are_even() -> None:
+    at = snapshots(6000, 4)
+    assert len(at) == 13 and computed.thinned(at, 13) is at
+    assert computed.thinned(at, 5) == (0, 40, 320, 1500, 6000)
+    assert computed.thinned(at, 2) == (0, 6000)
+
+
+@pytest.mark.parametrize("task", EVERY_TASK)
+def test_what_is_kept_is_no_larger_than_was_reckoned(task: str) -> None:
+    experiment, focus = Experiment(T=20, H=8), EVERY_TASK[task]
+    told = course_of(experiment, focus)
+    all_of_it = [progress.found for progress in told], told[-1].kept
+    assert len(pickle.dumps(all_of_it, protocol=5)) <= training.holds(experiment, focus)
+
+
+# Time ---------------------------------------------------------------------------------------------
+
+
+def at_work(updates: int, update_s: float, end: str = "") -> Chain:
+    learner = Learner(1, np.zeros(1), np.zeros(1), np.zeros(1), updates, (), False)
+    return Chain(learner, course=Course((), end), update_s=update_s)
+
+
+def test_chains_side_by_side_take_as_long_as_the_longer_one() -> None:
+    focus = Focus(updates=100)
+    now = {"cell": at_work(20, 0.4), "rnn": at_work(80, 0.1)}
+    assert chains.ahead(focus, None, now, workers=2) == pytest.approx(80 / 20)
+    assert chains.ahead(focus, None, now, workers=1) == pytest.approx((32 + 2) / (8 + 8))
+    assert chains.share(focus, now) == 0.2
+    # One that has solved the task takes no more time, whatever was expected of it.
+    now = {"cell": at_work(20, 0.4, "solved"), "rnn": at_work(80, 0.1)}
+    assert chains.ahead(focus, None, now, workers=2) == pytest.approx(20 / 80)
+    assert chains.share(focus, now) == 0.8
+    ended = {name: at_work(50, 0.1, "solved") for name in NETWORKS}
+    assert chains.ahead(focus, None, ended, workers=2) == 0 and chains.share(focus, ended) == 1
+
+
+def test_what_was_there_before_took_no_time_now() -> None:
+    before = {name: at_work(50, 0.1) for name in NETWORKS}
+    now = {name: at_work(75, 0.1) for name in NETWORKS}
+    assert chains.ahead(Focus(updates=100), before, now, workers=2) == pytest.approx(1)
+
+
+def test_nobody_can_tell_how_long_it_takes_before_both_have_begun() -> None:
+    focus = Focus(updates=100)
+    for cell in (Chain(), at_work(0, 0.0)):
+        assert chains.ahead(focus, None, {"cell": cell, "rnn": at_work(9, 0.1)}, 2) is None
+    assert chains.ahead(focus, None, None, 2) is None
+
+
+def test_chunks_are_even_and_take_a_quarter_of_a_second_at_most() -> None:
+    at = (0, 10, 1000)
+    for each_s in (0.001, 0.0017, 0.002, 0.0049, 0.01, 0.07, 0.2, 1.0):
+        made, sizes = 10, []
+        while made < 1000:
+            sizes.append(chains.next_updates(at_work(made, each_s), at, each_s))
+            made += sizes[-1]
+        assert made == 1000
+        assert all(n == 1 or n * each_s <= stages.CHUNK_S for n in sizes)
+        assert min(sizes) * each_s >= stages.LEAST_CHUNK_S or min(sizes) == 1
 
 
 def test_a_whole_training_is_told_in_every_form() -> None:
