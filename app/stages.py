@@ -6,8 +6,10 @@ A lens with such work has, beside the names that every lens has:
                  does them
     known        what its other functions tell of before anything is found
     whole        whether what was found is all there is to find
-    expected_s   about how long all of it takes one core
-    dearest      an experiment that takes as much memory as its largest chunk
+    expected_s   about how long all of it takes one core; where chains may come to an end early,
+                 `ahead` says how much of it is left
+    dearest      an experiment that takes as much memory as its largest chunk; a training is like
+                 none, and has `worker_bytes` and `holds`
     EVERY_STAGE  whether every stage is kept, as the frames of a film are, or the newest alone, as a
                  picture that gets sharper. Frames have a MOMENT, the key by which a link names one,
                  and `moment` says which one a stage ends with.

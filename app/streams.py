@@ -110,8 +110,14 @@ async def stages(watching: Watching, known: Known, after: int) -> AsyncIterator[
 
 
 def progress(work: Work, known: Known) -> dict[str, Any]:
-    """How far it is, how many seconds are left, and what one should know beside."""
-    return {"share": round(known.share, 4), "left_s": work.left_s(), "note": work.hands.note}
+    """How far it is, how many seconds are left, if it does not come to an end early, and what one
+    should know beside."""
+    return {
+        "share": round(known.share, 4),
+        "left_s": work.left_s(),
+        "at_most": work.may_end_early,
+        "note": work.hands.note,
+    }
 
 
 def problem(error: Exception, asked: Asked, lens: str, compute: Compute) -> dict[str, Any]:

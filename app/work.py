@@ -148,10 +148,15 @@ class Work:
             if not self.watchers:
                 self.task.cancel()
 
+    @property
+    def may_end_early(self) -> bool:
+        """Whether nobody knows how much it is: there are chains, and each ends when it will."""
+        return hasattr(LENSES[self.lens], "ahead")
+
     def left_s(self) -> float | None:
         """How long it is going to take from now on; None as long as nobody can tell."""
         lens, before, now = LENSES[self.lens], self.before, self.known
-        if hasattr(lens, "ahead"):  # more than one chain, and each ends when it will
+        if self.may_end_early:
             workers = max(1, self.hands.width - 1)
             times = lens.ahead(self.asked.focus, before.kept, now.kept, workers)
         else:

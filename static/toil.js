@@ -1,9 +1,10 @@
 // How far work has come: a bar, the time that is left, and a button that stops it and goes on.
 
-const told = (seconds) => {
-  if (seconds < 1.5) return "about a second left";
-  if (seconds < 100) return `about ${Math.round(seconds)} seconds left`;
-  return `about ${Math.round(seconds / 60)} minutes left`;
+const told = (seconds, atMost) => {
+  const about = atMost ? "at most about" : "about";
+  if (seconds < 1.5) return `${about} a second left`;
+  if (seconds < 100) return `${about} ${Math.round(seconds)} seconds left`;
+  return `${about} ${Math.round(seconds / 60)} minutes left`;
 };
 
 export class Toil {
@@ -33,11 +34,11 @@ export class Toil {
     this.goes = is;
   }
 
-  came({ share, left_s: left, note = "", ended = false }) {
+  came({ share, left_s: left, at_most: atMost, note = "", ended = false }) {
     if (share !== undefined) this.bar.value = share;
     this.note.textContent = note;
     if (ended) this.done(true);
-    else if (share !== undefined && left !== null) this.words.textContent = `${this.#percent()}, ${told(left)}`;
+    else if (share !== undefined && left !== null) this.words.textContent = `${this.#percent()}, ${told(left, atMost)}`;
   }
 
   // Whoever is sent away for good has nothing to go on with; whoever is not can stop asking again.

@@ -2,7 +2,7 @@
 
 import http.client
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 from typing import Any, NamedTuple
@@ -49,7 +49,7 @@ def events(address: str, path: str, after: int | None = None) -> Iterator[Iterat
         connection.close()
 
 
-def parsed(response: http.client.HTTPResponse, began: float) -> Iterator[Event]:
+def parsed(response: Iterable[bytes], began: float) -> Iterator[Event]:
     """Event after event, comments left out, up to the one that ends the stream."""
     fields: dict[str, str] = {}
     for line in response:
