@@ -57,6 +57,7 @@ def headline(found: Phase) -> str:
         level = quantity.levels[1]
         below = percent(reached(found, level).sum() / there.sum())
         told += f" The {quantity.name} is at least {level.name} on {below} of it."
+    told += no_chaos(found)
     if found.whole:
         return told
     done = percent(found.share_known)
@@ -170,24 +171,26 @@ def warnings(found: Phase) -> Iterator[str]:
             f"{runs} no number, for their states leave float64: they are left out of medians, and "
             "a point without any number stays black."
         )
-    yield from chaos_told(found)
-
-
-def chaos_told(found: Phase) -> Iterator[str]:
-    """Where rounding matters; of states that part, that it does not."""
-    looked, chaotic = len(found.looked), found.chaotic
-    if len(chaotic):
+    if len(chaotic := found.chaotic):
         are = "is" if len(chaotic) == 1 else "are"
         yield (
-            f"Of {looked} experiments in which chaos was looked for, {len(chaotic)} {are} chaotic"
-            f"{extent(found, chaotic)}: there rounding errors grow exponentially, and the same "
-            "link may give other numbers on another machine."
+            f"Of {len(found.looked)} experiments in which chaos was looked for, {len(chaotic)} "
+            f"{are} chaotic{extent(found, chaotic)}: there rounding errors grow exponentially, and "
+            "the same link may give other numbers on another machine."
         )
-    elif looked and found.quantity == "lyapunov" and reached(found, PARTING).any():
-        yield (
-            f"None of the {looked} experiments in which chaos was looked for is chaotic: where the "
-            "exponent is above 0 states part over these steps, but too little for rounding to show."
-        )
+
+
+def no_chaos(found: Phase) -> str:
+    """Of states that part, that rounding does not matter yet."""
+    looked = len(found.looked)
+    if found.quantity != "lyapunov" or not looked or len(found.chaotic):
+        return ""
+    if not reached(found, PARTING).any():
+        return ""
+    return (
+        f" None of the {looked} experiments in which chaos was looked for is chaotic: states part "
+        "over these steps, but too little for rounding to show."
+    )
 
 
 def extent(found: Phase, rows: Numbers) -> str:
