@@ -97,7 +97,7 @@ def less_work(asked: Asked, budget: Budget, work: ModuleType) -> str:
         within(work.dearest(experiment, focus), budget)
         and work.expected_s(experiment, focus) <= budget.work_s
     ):
-        now = {key: getattr(focus, key) for key in HOW_MUCH if key in work.KEYS}
+        now = {key: getattr(focus, key) for key in HOW_MUCH}
         halves = {key: min(value, max(HOW_MUCH[key], value // 2)) for key, value in now.items()}
         less = focus.model_copy(update=halves)
         smaller = experiment.model_copy(

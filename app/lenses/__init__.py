@@ -1,4 +1,8 @@
-"""The lenses: each one a way of looking at the same experiment. One file a lens, one line here."""
+"""The lenses: each one a way of looking at the same experiment. One file a lens, one line here.
+
+A lens may say which keys play no part through it (`idle`: greyed on its page, kept in its link) and
+what stands where a link says nothing (`in_force`). What else work in chunks needs: `app.stages`.
+"""
 
 from types import ModuleType
 

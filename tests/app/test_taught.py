@@ -1,5 +1,8 @@
 """Networks that have learnt, looked at through other lenses and taken away."""
 
+import re
+from html import unescape
+
 import numpy as np
 import orjson
 import pytest
@@ -77,7 +80,7 @@ def test_how_much_was_learnt_is_said_in_words_that_fit(
 ) -> None:
     link = f"{path_of(lens)}?{KNOBS}&updates=2&trained={trained}"
     page = client.get(link, follow_redirects=True).text
-    whose = "A’s" if lens == "compare" else "These"
+    whose = "A’s" if lens == "compare" and trained else "These"
     assert f"{whose} networks {verb}" in page
     assert f"as they were {moment} on the adding problem, and read one of" in page
 
@@ -110,3 +113,20 @@ def test_beside_networks_that_have_learnt_stand_those_that_have_not(client: Test
     learnt = client.get(f"/api/highway?{KNOBS}&trained={UPDATES}").json()["cell"]["log10_exact"]
     assert answer["a"]["cell"]["log10_exact"] == learnt
     assert answer["b"]["cell"]["log10_exact"] == drawn
+
+
+def test_before_the_first_update_nothing_differs_from_what_was_drawn(client: TestClient) -> None:
+    link = f"{KNOBS}&trained=0"
+    answer = client.get(f"/api/compare?{link}").json()
+    assert answer["differs"] == [] and answer["a"]["cell"] == answer["b"]["cell"]
+    assert answer["reading"]["headline"].startswith("Nothing differs yet")
+    # Another knob of B's is told alone.
+    other = client.get(f"/api/compare?{link}&vs_b_f=3").json()
+    assert other["differs"] == ["b_f"]
+
+
+def test_what_was_drawn_is_adopted_with_the_links_own_length(client: TestClient) -> None:
+    link = "v=1&T=12&H=5&task=copy&batch=2&updates=2"
+    page = client.get(f"/compare?{link}&trained=2&vs_b_f=3", follow_redirects=True).text
+    adopt = re.search(r'id="adopt" href="([^"]*)"', page)
+    assert adopt and unescape(adopt[1]) == "/compare?v=1&T=12&H=5&b_f=3&task=copy&batch=2&updates=2"

@@ -97,8 +97,9 @@ def compute(experiment: Experiment, focus: Focus) -> Comparison:
 
 
 def lessons(focus: Focus) -> tuple[Difference, ...]:
-    """Where A's networks have learnt, B's are as they were drawn."""
-    if focus.trained is None:
+    """Where A's networks have learnt, B's are as they were drawn; before the first update A's are
+    too."""
+    if not focus.trained:
         return ()
     return (Difference("trained", "Updates of training", str(focus.trained), "0"),)
 
