@@ -10,11 +10,11 @@ import numpy as np
 
 from lstm_engine import scaled
 from lstm_engine.cell import Cell
+from lstm_engine.cell_walk import CellWalk, signs
 from lstm_engine.from_to import until
 from lstm_engine.gates import Array
 from lstm_engine.scaled import LOG10_2
 from lstm_engine.survival import alone_in_a_batch, direct_path, near_the_ends
-from lstm_engine.walk import CellWalk
 from lstm_engine.weights import Weights
 
 
@@ -50,22 +50,25 @@ def jacobian_between(cell: Cell, states: Any, weights: Weights, s: int, t: int) 
     states, weights = alone_in_a_batch(until(states, t), weights)
     log10_carry = cell.log10_carry(states, weights)
     log10_direct = direct_path(log10_carry)
-    sign, log10 = np.zeros((H, H)), np.full((H, H), -np.inf)
-    sign_of_direct = np.ones(H)
-    if cell.PEEPHOLES and s < t:
-        carry = cell.slopes(states, weights, s + 1, t).carry[0]
-        sign_of_direct = np.where(carry < 0, -1.0, 1.0).prod(axis=0)
-    whole = scaled.diagonal(log10_direct[0, s] / LOG10_2, sign_of_direct)
-    if weights.weight_hh.any() and s < t:
-        walk = CellWalk(cell, states, weights, log10_carry, log10_direct, np.array([s]))
-        with near_the_ends():
-            walk.run(to=s)
-        detours = scaled.level(walk.stand[0, :H], walk.exponents[0, :H])
-        sign, log10 = _entries(detours)
-        whole = scaled.add(whole, detours)
-    # Off the diagonal all is detours; they are told on their own, lest a large carry hide them.
-    own = np.eye(H, dtype=bool)
-    sign[own], log10[own] = (part[own] for part in _entries(whole))
+    if s == t or not weights.weight_hh.any():
+        sign = np.ones(H)
+        if cell.PEEPHOLES and s < t:
+            sign = signs(cell.slopes(states, weights, s + 1, t).carry[0]).prod(axis=0)
+        found = _entries(scaled.diagonal(log10_direct[0, s] / LOG10_2, sign))
+        return Entries(*found, log10_direct[0, s])
+    walk = CellWalk(cell, states, weights, log10_carry, np.array([s]))
+    with near_the_ends():
+        walk.run(to=s)
+    exact, detours = (
+        scaled.level(walk.stand[0, part], walk.exponents[0, part]) for part in (walk.E, walk.R)
+    )
+    sign, log10 = _entries(exact)
+    # Off the diagonal both are the same; the one with the smaller exponent has lost less of it.
+    finer = (detours.exponent < exact.exponent) & ~np.eye(H, dtype=bool)
+    sign, log10 = (
+        np.where(finer, of_R, of_E)
+        for of_E, of_R in zip((sign, log10), _entries(detours), strict=True)
+    )
     return Entries(sign, log10, log10_direct[0, s])
 
 

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lstm_engine.cell import Cell
+from lstm_engine.cell_walk import CellWalk
 from lstm_engine.gates import Array
 from lstm_engine.survival import (
     CellSurvival,
@@ -30,7 +31,6 @@ from lstm_engine.survival import (
     log10_rms,
     near_the_ends,
 )
-from lstm_engine.walk import CellWalk
 from lstm_engine.weights import Weights
 
 
@@ -104,9 +104,7 @@ def _walked(cell: Cell, states: Any, weights: Weights, at: Steps, from_h: bool) 
     direct, of_h = log10_direct[0, asked], np.full((len(asked), H), -np.inf)
     exact, detours = direct.copy(), of_h.copy()
     if weights.weight_hh.any() and asked.size:
-        walk = CellWalk(cell, states, weights, log10_carry, log10_direct, asked, hidden=True)
-        if from_h:
-            _set_out_from_h(walk)
+        walk = CellWalk(cell, states, weights, log10_carry, asked, hidden=True, from_h=from_h)
         with near_the_ends():
             walk.run(to=int(asked[0]))
         before = np.flatnonzero(asked < T)
@@ -123,11 +121,3 @@ def _walked(cell: Cell, states: Any, weights: Weights, at: Steps, from_h: bool) 
     of_c[at == T] = -np.inf if from_h else 0.0
     told = np.searchsorted(asked, at)
     return _Walked(direct[told], exact[told], detours[told], of_c, of_h[told])
-
-
-def _set_out_from_h(walk: CellWalk) -> None:
-    """Stand at h_T: nothing but h itself is there, and c_T through the read-out."""
-    walk.stand[:, walk.H :] = np.eye(walk.H)
-    walk.exponents[:, walk.H :] = 0
-    last = walk.cell.slopes(walk.states, walk.weights, walk.T, walk.T)
-    walk.sign = np.where(last.read_out[:, -1] < 0, -1.0, 1.0)

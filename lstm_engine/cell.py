@@ -103,6 +103,15 @@ class Cell(Protocol):
     def slopes(self, states: Any, weights: Weights, first: int, last: int) -> Slopes:
         """The diagonal factors of the steps first … last (1 ≤ first ≤ last ≤ T)."""
 
+    def log_slopes(self, states: Any, weights: Weights, t: int) -> list[tuple[Array, Array]]:
+        """What `into_cell` and `past_cell` are at step t, however small: `factor·exp(ln)`.
+
+        Returns:
+            (factor, ln), (…, H) both, for every gate that sees h_{t−1}, in the order of
+            weight_hh's blocks. Only sign and size of the factor within float64 are left in it; ln
+            is finite for any pre-activation.
+        """
+
 
 Run = TypeVar("Run")
 

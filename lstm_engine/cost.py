@@ -46,12 +46,12 @@ def weights_floats(cell: Cell, D: int, H: int) -> int:
     """What an experiment's weights take beside themselves.
 
     Both networks' are nudged. A walk keeps weight_hh by unit, the output gate's block with an empty
-    companion, and R_t and Ph_t where it stands between two blocks.
+    companion, and E_t, Ph_t and R_t where it stands between two blocks.
     """
     gates = len(cell.GATES)
     if not cell.RECURRENT:
         return (gates + 1) * H * D + 3 * H**2
-    return (gates + 1) * H * (D + H) + (gates + 1) * H**2 + 2 * H**2
+    return (gates + 1) * H * (D + H) + (gates + 1) * H**2 + 3 * H**2
 
 
 def walk_floats(cell: Cell, T: int, H: int, B: int) -> int:

@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstm_engine.cell import Cell
+from lstm_engine.cell_walk import CellWalk
 from lstm_engine.cells.rnn import Rnn
 from lstm_engine.gates import LN10, Array
-from lstm_engine.walk import CellWalk, RnnWalk, diagonals, running_sum
+from lstm_engine.walk import RnnWalk, diagonals, running_sum
 from lstm_engine.weights import Weights
 
 Steps = NDArray[np.int64]
@@ -77,8 +78,7 @@ def cell_survival(
     recurs = np.asarray(weights.weight_hh.any(axis=(1, 2)))
     if recurs.any():
         who = slice(None) if recurs.all() else recurs
-        carries = log10_carry[who], log10_direct[who]
-        walk = CellWalk(cell, *_members(states, weights, recurs), *carries, at)
+        walk = CellWalk(cell, *_members(states, weights, recurs), log10_carry[who], at)
         with near_the_ends():
             walk.run(to=_first_of(at))
         maps[1, who], maps[2, who] = walk.exact, walk.detours

@@ -8,18 +8,27 @@ order f, g, o. `docs/math.md`, sections "The cells" and "One step back". Source:
 (whose input gate is our −a_f; without peepholes).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from lstm_engine.cell import Slopes, unroll
+from lstm_engine.differences import (
+    Exponents,
+    carry,
+    close,
+    sigmoid_difference,
+    tanh_difference,
+)
 from lstm_engine.gates import (
     LN10,
     Array,
     log10_sigmoid,
+    log_sigmoid_slope,
     log_tanh_slope,
     sigmoid,
     sigmoid_slope,
+    softplus,
     tanh_slope,
 )
 from lstm_engine.weights import Weights
@@ -40,6 +49,7 @@ class States:
     g: Array
     o: Array
     i: Array  # 1 − f
+    c_minus_g: Array  # (…, T, H), c_{t−1} − g_t
     a_f: Array  # (…, T, H), the same before their nonlinearity
     a_g: Array
     a_o: Array
@@ -49,8 +59,9 @@ def step(weights: Weights, seen: Array, heard: Array, h: Array, c: Array) -> tup
     """One step of the equations above; returns the fields of `States`."""
     a_f, a_g, a_o = np.split(seen + heard, 3, axis=-1)
     f, g, o, i = sigmoid(a_f), np.tanh(a_g), sigmoid(a_o), sigmoid(-a_f)
+    c_minus_g = c - g
     c = f * c + i * g
-    return o * np.tanh(c), c, f, g, o, i, a_f, a_g, a_o
+    return o * np.tanh(c), c, f, g, o, i, c_minus_g, a_f, a_g, a_o
 
 
 def forward(weights: Weights, x: Array) -> States:
@@ -59,7 +70,34 @@ def forward(weights: Weights, x: Array) -> States:
     Raises:
         LeftFloat64: where a state is not finite (only weights or inputs near 1e308 do that).
     """
-    return unroll(NAME, step, States, weights, x)
+    states = unroll(NAME, step, States, weights, x)
+    c_minus_g, exponent = difference(states, weights, x)
+    return replace(states, c_minus_g=np.ldexp(c_minus_g, exponent))
+
+
+def difference(states: States, weights: Weights, x: Array) -> tuple[Array, Exponents]:
+    """c_{t−1} − g_t as `2^exponent·mantissa`, (…, T, H) and (…, T, 1): see `differences`.
+
+    c_t − c_{t−1} = −i_t⊙(c_{t−1} − g_t)
+    h_t − h_{t−1} = (o_t − o_{t−1})⊙tanh c_t + o_{t−1}⊙(tanh c_t − tanh c_{t−1})
+    """
+    before, g, h = states.c[..., :-1, :], states.g, states.h
+    near = [close(before, g), close(h[..., 1:, :], h[..., :-1, :])]
+
+    def advance(t: int, earlier: list[Array], dx: Array, e: Exponents) -> list[Array]:
+        c_minus_g, dh = earlier
+        seen = np.matvec(weights.weight_ih, dx) + np.matvec(weights.weight_hh, dh)
+        _, dg, do = np.split(seen, 3, axis=-1)
+        a_g, a_o, c = states.a_g, states.a_o, states.c
+        dg = tanh_difference(a_g[..., t, :], a_g[..., t - 1, :], dg, e)
+        do = sigmoid_difference(a_o[..., t, :], a_o[..., t - 1, :], do, e)
+        c_minus_g = states.f[..., t - 1, :] * c_minus_g - dg
+        dc = tanh_difference(c[..., t + 1, :], c[..., t, :], -states.i[..., t, :] * c_minus_g, e)
+        return [c_minus_g, do * np.tanh(c[..., t + 1, :]) + states.o[..., t - 1, :] * dc]
+
+    direct = [states.c_minus_g, h[..., 1:, :] - h[..., :-1, :]]
+    (c_minus_g, _), exponent = carry(x, direct, near, advance)
+    return c_minus_g, exponent
 
 
 def log10_carry(states: States, weights: Weights) -> Array:
@@ -82,7 +120,7 @@ def slopes(states: States, weights: Weights, first: int, last: int) -> Slopes:
     """
     now = (..., slice(first - 1, last), slice(None))
     c = states.c[..., first - 1 : last + 1, :]
-    k_f = (c[..., :-1, :] - states.g[now]) * sigmoid_slope(states.a_f[now])
+    k_f = states.c_minus_g[now] * sigmoid_slope(states.a_f[now])
     k_g = states.i[now] * tanh_slope(states.a_g[now])
     into_cell = np.stack((k_f, k_g), axis=-2)
     past_cell = np.tanh(c[..., 1:, :]) * sigmoid_slope(states.a_o[now])
@@ -91,3 +129,13 @@ def slopes(states: States, weights: Weights, first: int, last: int) -> Slopes:
     read_out[..., :free, :] = 0.0
     read_out[..., free:, :] *= states.o[..., first - 2 + free : last, :]
     return Slopes(states.f[now], into_cell, into_cell, past_cell, read_out)
+
+
+def log_slopes(states: States, weights: Weights, t: int) -> list[tuple[Array, Array]]:
+    """The same factors of step t, however small: `factor·exp(ln)` for each gate."""
+    row = (..., t - 1, slice(None))
+    return [
+        (states.c_minus_g[row], log_sigmoid_slope(states.a_f[row])),
+        (np.ones_like(states.g[row]), log_tanh_slope(states.a_g[row]) - softplus(states.a_f[row])),
+        (np.tanh(states.c[..., t, :]), log_sigmoid_slope(states.a_o[row])),
+    ]

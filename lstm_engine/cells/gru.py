@@ -9,12 +9,28 @@ the reset gate, after the product. The biases that move them are b_i, b_f, b_g. 
 sections "The cells" and "One step back". Source: Cho et al. 2014.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from lstm_engine.cell import Slopes, unroll
-from lstm_engine.gates import Array, log10_sigmoid, sigmoid, sigmoid_slope, tanh_slope
+from lstm_engine.differences import (
+    Exponents,
+    carry,
+    close,
+    sigmoid_difference,
+    tanh_difference,
+)
+from lstm_engine.gates import (
+    Array,
+    log10_sigmoid,
+    log_sigmoid_slope,
+    log_tanh_slope,
+    sigmoid,
+    sigmoid_slope,
+    softplus,
+    tanh_slope,
+)
 from lstm_engine.weights import Weights
 
 NAME, TITLE = "gru", "GRU"
@@ -32,6 +48,7 @@ class States:
     r: Array  # (…, T, H), gates of step t in row t−1
     z: Array
     n: Array
+    h_minus_n: Array  # (…, T, H), h_{t−1} − n_t
     a_r: Array  # (…, T, H), the same before their nonlinearity
     a_z: Array
     a_n: Array
@@ -47,7 +64,7 @@ def step(weights: Weights, seen: Array, heard: Array, h: Array, c: Array) -> tup
     a_n = seen_n + r * heard_n
     n = np.tanh(a_n)
     h = sigmoid(-a_z) * n + z * c
-    return h, h, r, z, n, a_r, a_z, a_n, heard_n
+    return h, h, r, z, n, c - n, a_r, a_z, a_n, heard_n
 
 
 def forward(weights: Weights, x: Array) -> States:
@@ -56,7 +73,31 @@ def forward(weights: Weights, x: Array) -> States:
     Raises:
         LeftFloat64: where a state is not finite (only weights or inputs near 1e308 do that).
     """
-    return unroll(NAME, step, States, weights, x)
+    states = unroll(NAME, step, States, weights, x)
+    h_minus_n, exponent = difference(states, weights, x)
+    return replace(states, h_minus_n=np.ldexp(h_minus_n, exponent))
+
+
+def difference(states: States, weights: Weights, x: Array) -> tuple[Array, Exponents]:
+    """h_{t−1} − n_t as `2^exponent·mantissa`, (…, T, H) and (…, T, 1): see `differences`.
+
+    h_t − h_{t−1} = −(1−z_t)⊙(h_{t−1} − n_t)
+    """
+
+    def advance(t: int, earlier: list[Array], dx: Array, e: Exponents) -> list[Array]:
+        (h_minus_n,) = earlier
+        dh = -sigmoid(-states.a_z[..., t - 1, :]) * h_minus_n
+        seen_r, _, seen_n = np.split(np.matvec(weights.weight_ih, dx), 3, axis=-1)
+        heard_r, _, heard_n = np.split(np.matvec(weights.weight_hh, dh), 3, axis=-1)
+        a_r, a_n = states.a_r, states.a_n
+        dr = sigmoid_difference(a_r[..., t, :], a_r[..., t - 1, :], seen_r + heard_r, e)
+        da_n = seen_n + states.r[..., t, :] * heard_n + dr * states.heard_n[..., t - 1, :]
+        dn = tanh_difference(a_n[..., t, :], a_n[..., t - 1, :], da_n, e)
+        return [states.z[..., t - 1, :] * h_minus_n - dn]
+
+    near = close(states.h[..., :-1, :], states.n)
+    (h_minus_n,), exponent = carry(x, [states.h_minus_n], [near], advance)
+    return h_minus_n, exponent
 
 
 def log10_carry(states: States, weights: Weights) -> Array:
@@ -78,8 +119,19 @@ def slopes(states: States, weights: Weights, first: int, last: int) -> Slopes:
     now = (..., slice(first - 1, last), slice(None))
     seen_n = sigmoid(-states.a_z[now]) * tanh_slope(states.a_n[now])
     k_r = seen_n * states.heard_n[now] * sigmoid_slope(states.a_r[now])
-    k_z = (states.h[now] - states.n[now]) * sigmoid_slope(states.a_z[now])
+    k_z = states.h_minus_n[now] * sigmoid_slope(states.a_z[now])
     into_cell = np.stack((k_r, k_z, seen_n * states.r[now]), axis=-2)
     from_input = np.stack((k_r, k_z, seen_n), axis=-2)
     read_out = np.ones_like(states.h[..., first - 1 : last + 1, :])
     return Slopes(states.z[now], into_cell, from_input, None, read_out)
+
+
+def log_slopes(states: States, weights: Weights, t: int) -> list[tuple[Array, Array]]:
+    """The same factors of step t, however small: `factor·exp(ln)` for each gate."""
+    row = (..., t - 1, slice(None))
+    seen_n = log_tanh_slope(states.a_n[row]) - softplus(states.a_z[row])
+    return [
+        (states.heard_n[row], seen_n + log_sigmoid_slope(states.a_r[row])),
+        (states.h_minus_n[row], log_sigmoid_slope(states.a_z[row])),
+        (np.ones_like(states.n[row]), seen_n - softplus(-states.a_r[row])),
+    ]

@@ -16,9 +16,11 @@ from lstm_engine.gates import (
     LN10,
     Array,
     log10_sigmoid,
+    log_sigmoid_slope,
     log_tanh_slope,
     sigmoid,
     sigmoid_slope,
+    softplus,
     tanh_slope,
 )
 from lstm_engine.weights import Weights
@@ -155,3 +157,14 @@ def slopes(states: States, weights: Weights, first: int, last: int) -> Slopes:
     else:
         read_out *= states.o[shown]
     return Slopes(states.f[now], into_cell, into_cell, past_cell, read_out)
+
+
+def log_slopes(states: States, weights: Weights, t: int) -> list[tuple[Array, Array]]:
+    """The same factors of step t, however small: `factor·exp(ln)` for each gate."""
+    row, c = (..., t - 1, slice(None)), states.c
+    return [
+        (states.g[row], log_sigmoid_slope(states.a_i[row])),
+        (c[row], log_sigmoid_slope(states.a_f[row])),
+        (np.ones_like(states.g[row]), log_tanh_slope(states.a_g[row]) - softplus(-states.a_i[row])),
+        (np.tanh(c[..., t, :]), log_sigmoid_slope(states.a_o[row])),
+    ]

@@ -17,9 +17,11 @@ from lstm_engine.gates import (
     LN10,
     Array,
     log10_sigmoid,
+    log_sigmoid_slope,
     log_tanh_slope,
     sigmoid,
     sigmoid_slope,
+    softplus,
     tanh_slope,
 )
 from lstm_engine.weights import Weights
@@ -90,3 +92,13 @@ def slopes(states: States, weights: Weights, first: int, last: int) -> Slopes:
     read_out[..., :free, :] = 0.0
     read_out[..., free:, :] *= states.o[..., first - 2 + free : last, :]
     return Slopes(np.ones_like(k_i), into_cell, into_cell, past_cell, read_out)
+
+
+def log_slopes(states: States, weights: Weights, t: int) -> list[tuple[Array, Array]]:
+    """The same factors of step t, however small: `factor·exp(ln)` for each gate."""
+    row = (..., t - 1, slice(None))
+    return [
+        (states.g[row], log_sigmoid_slope(states.a_i[row])),
+        (np.ones_like(states.g[row]), log_tanh_slope(states.a_g[row]) - softplus(-states.a_i[row])),
+        (np.tanh(states.c[..., t, :]), log_sigmoid_slope(states.a_o[row])),
+    ]

@@ -7,11 +7,12 @@ Nothing recurs, so the carry is all there is. Gate blocks stand in the order f, 
 sections "The cells" and "One step back". Source: Feng et al. 2024.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from lstm_engine.cell import Slopes, unroll
+from lstm_engine.differences import Exponents, carry, close
 from lstm_engine.gates import Array, log10_sigmoid, sigmoid, sigmoid_slope
 from lstm_engine.weights import Weights
 
@@ -29,6 +30,7 @@ class States:
     c: Array
     f: Array  # (…, T, H), gate and candidate of step t in row t−1
     g: Array
+    h_minus_g: Array  # (…, T, H), h_{t−1} − g_t
     a_f: Array  # (…, T, H), before the sigmoid
 
 
@@ -37,7 +39,7 @@ def step(weights: Weights, seen: Array, heard: Array, h: Array, c: Array) -> tup
     a_f, g = np.split(seen, 2, axis=-1)
     f = sigmoid(a_f)
     h = f * c + sigmoid(-a_f) * g
-    return h, h, f, g, a_f
+    return h, h, f, g, c - g, a_f
 
 
 def forward(weights: Weights, x: Array) -> States:
@@ -46,7 +48,21 @@ def forward(weights: Weights, x: Array) -> States:
     Raises:
         LeftFloat64: where a state is not finite (only weights or inputs near 1e308 do that).
     """
-    return unroll(NAME, step, States, weights, x)
+    states = unroll(NAME, step, States, weights, x)
+    h_minus_g, exponent = difference(states, weights, x)
+    return replace(states, h_minus_g=np.ldexp(h_minus_g, exponent))
+
+
+def difference(states: States, weights: Weights, x: Array) -> tuple[Array, Exponents]:
+    """h_{t−1} − g_t as `2^exponent·mantissa`, (…, T, H) and (…, T, 1): see `differences`."""
+
+    def advance(t: int, earlier: list[Array], dx: Array, e: Exponents) -> list[Array]:
+        dg = np.split(np.matvec(weights.weight_ih, dx), len(GATES), axis=-1)[-1]
+        return [states.f[..., t - 1, :] * earlier[0] - dg]
+
+    near = close(states.h[..., :-1, :], states.g)
+    (h_minus_g,), exponent = carry(x, [states.h_minus_g], [near], advance)
+    return h_minus_g, exponent
 
 
 def log10_carry(states: States, weights: Weights) -> Array:
@@ -66,7 +82,12 @@ def slopes(states: States, weights: Weights, first: int, last: int) -> Slopes:
     """
     now = (..., slice(first - 1, last), slice(None))
     a_f = states.a_f[now]
-    by_f = (states.h[now] - states.g[now]) * sigmoid_slope(a_f)
+    by_f = states.h_minus_g[now] * sigmoid_slope(a_f)
     from_input = np.stack((by_f, sigmoid(-a_f)), axis=-2)
     read_out = np.ones_like(states.h[..., first - 1 : last + 1, :])
     return Slopes(states.f[now], from_input[..., :0, :], from_input, None, read_out)
+
+
+def log_slopes(states: States, weights: Weights, t: int) -> list[tuple[Array, Array]]:
+    """No gate sees h_{t−1}."""
+    return []

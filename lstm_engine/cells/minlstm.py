@@ -9,11 +9,12 @@ in the order i, f, g. `docs/math.md`, sections "The cells" and "One step back". 
 2024.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from lstm_engine.cell import Slopes, unroll
+from lstm_engine.differences import Exponents, carry, close
 from lstm_engine.gates import Array, log10_sigmoid, sigmoid, sigmoid_slope, softplus
 from lstm_engine.weights import Weights
 
@@ -32,6 +33,7 @@ class States:
     i: Array  # (…, T, H), i' of step t in row t−1
     f: Array  # f'
     g: Array
+    h_minus_g: Array  # (…, T, H), h_{t−1} − g_t
     a_i: Array  # (…, T, H), before the sigmoid and the quotient
     a_f: Array
 
@@ -42,7 +44,7 @@ def step(weights: Weights, seen: Array, heard: Array, h: Array, c: Array) -> tup
     f_over_i = _log_f_over_i(a_i, a_f)
     i, f = sigmoid(-f_over_i), sigmoid(f_over_i)
     h = f * c + i * g
-    return h, h, i, f, g, a_i, a_f
+    return h, h, i, f, g, c - g, a_i, a_f
 
 
 def forward(weights: Weights, x: Array) -> States:
@@ -51,7 +53,21 @@ def forward(weights: Weights, x: Array) -> States:
     Raises:
         LeftFloat64: where a state is not finite (only weights or inputs near 1e308 do that).
     """
-    return unroll(NAME, step, States, weights, x)
+    states = unroll(NAME, step, States, weights, x)
+    h_minus_g, exponent = difference(states, weights, x)
+    return replace(states, h_minus_g=np.ldexp(h_minus_g, exponent))
+
+
+def difference(states: States, weights: Weights, x: Array) -> tuple[Array, Exponents]:
+    """h_{t−1} − g_t as `2^exponent·mantissa`, (…, T, H) and (…, T, 1): see `differences`."""
+
+    def advance(t: int, earlier: list[Array], dx: Array, e: Exponents) -> list[Array]:
+        dg = np.split(np.matvec(weights.weight_ih, dx), len(GATES), axis=-1)[-1]
+        return [states.f[..., t - 1, :] * earlier[0] - dg]
+
+    near = close(states.h[..., :-1, :], states.g)
+    (h_minus_g,), exponent = carry(x, [states.h_minus_g], [near], advance)
+    return h_minus_g, exponent
 
 
 def log10_carry(states: States, weights: Weights) -> Array:
@@ -71,10 +87,15 @@ def slopes(states: States, weights: Weights, first: int, last: int) -> Slopes:
     """
     now = (..., slice(first - 1, last), slice(None))
     a_i, a_f = states.a_i[now], states.a_f[now]
-    k = (states.h[now] - states.g[now]) * sigmoid_slope(_log_f_over_i(a_i, a_f))
+    k = states.h_minus_g[now] * sigmoid_slope(_log_f_over_i(a_i, a_f))
     from_input = np.stack((-k * sigmoid(-a_i), k * sigmoid(-a_f), states.i[now]), axis=-2)
     read_out = np.ones_like(states.h[..., first - 1 : last + 1, :])
     return Slopes(states.f[now], from_input[..., :0, :], from_input, None, read_out)
+
+
+def log_slopes(states: States, weights: Weights, t: int) -> list[tuple[Array, Array]]:
+    """No gate sees h_{t−1}."""
+    return []
 
 
 def _log_f_over_i(a_i: Array, a_f: Array) -> Array:

@@ -114,6 +114,17 @@ def slopes(states: States, weights: Weights, first: int, last: int) -> Slopes:
     return Slopes(carry, into_cell, into_cell, past_cell, read_out)
 
 
+def log_slopes(states: States, weights: Weights, t: int) -> list[tuple[Array, Array]]:
+    """The same factors of step t, however small: `factor·exp(ln)` for each gate."""
+    row, c = (..., t - 1, slice(None)), states.c
+    return [
+        (states.g[row], log_sigmoid_slope(states.a_i[row])),
+        (c[row], log_sigmoid_slope(states.a_f[row])),
+        (np.ones_like(states.g[row]), log_tanh_slope(states.a_g[row]) - softplus(-states.a_i[row])),
+        (np.tanh(c[..., t, :]), log_sigmoid_slope(states.a_o[row])),
+    ]
+
+
 def _peepholes(weights: Weights) -> Array:
     """p_i, p_f, p_o, (3, …, H)."""
     if weights.peephole is None:

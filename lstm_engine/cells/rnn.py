@@ -89,6 +89,11 @@ class Rnn:
         read_out = np.ones_like(states.h[..., first - 1 : last + 1, :])
         return Slopes(np.zeros_like(slope), into_cell, into_cell, None, read_out)
 
+    def log_slopes(self, states: RnnStates, weights: Weights, t: int) -> list[tuple[Array, Array]]:
+        """The same factor of step t, however small: `factor·exp(ln)`."""
+        ln = NONLINEARITIES[self.act].log_slope(states.a[..., t - 1, :])
+        return [(np.ones_like(ln), ln)]
+
     def log_slope(self, states: RnnStates) -> Array:
         """ln |φ'(a_t)|, (…, T, H), to the last digit however small; −inf for a dead relu."""
         return NONLINEARITIES[self.act].log_slope(states.a)

@@ -10,6 +10,7 @@ from lstm_engine import (
     Rnn,
     Weights,
     batch,
+    cell_walk,
     cell_survival,
     draw_cell,
     draw_inputs,
@@ -41,8 +42,9 @@ def nobody(self: walk.Walk, first: int, last: int, who: np.ndarray | slice) -> n
 
 
 def walk_carefully(monkeypatch: pytest.MonkeyPatch) -> None:
-    for kind in (walk.CellWalk, walk.RnnWalk):
-        monkeypatch.setattr(kind, "plainly", nobody)
+    for kind in (cell_walk.CellWalk, walk.RnnWalk):
+        for way in ("plainly", "uncoupled"):
+            monkeypatch.setattr(kind, way, nobody)
 
 
 def noted(monkeypatch: pytest.MonkeyPatch, kind: type[walk.Walk], name: str) -> list[tuple]:
@@ -72,6 +74,26 @@ def test_plain_and_careful_walks_agree(
     plain = survival_of(name, weights)
     walk_carefully(monkeypatch)
     agree(survival_of(name, weights), plain)
+
+
+RECURRENT = [name for name, cell in CELLS.items() if cell.RECURRENT]
+
+
+@pytest.mark.parametrize("gain", [1e-180, 1e-30, 1.0])
+@pytest.mark.parametrize("name", RECURRENT)
+def test_blocks_with_fixed_feedback_agree_with_single_steps(
+    name: str, gain: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A recurrence so faint that what it adds no longer acts back; at gain 1 only single steps."""
+    weights = draw_cell(CELLS[name], "normal", D=4, H=9, seed=5, gain=gain)
+    blocks = noted(monkeypatch, cell_walk.CellWalk, "uncoupled")
+    with monkeypatch.context() as now:
+        now.setattr(cell_walk.CellWalk, "plainly", nobody)
+        uncoupled = survival_of(name, weights)
+    assert blocks[0][:2] == (23, 150)
+    assert (len(blocks) == 2) == (gain < 1)
+    walk_carefully(monkeypatch)
+    agree(survival_of(name, weights), uncoupled)
 
 
 @pytest.mark.parametrize("name", [name for name, cell in CELLS.items() if cell.PEEPHOLES])
@@ -106,7 +128,7 @@ def test_dense_weights_never_need_the_careful_walk(monkeypatch: pytest.MonkeyPat
     def refuse(*_: object) -> None:
         raise AssertionError("walked carefully")
 
-    monkeypatch.setattr(walk.CellWalk, "carefully", refuse)
+    monkeypatch.setattr(cell_walk.CellWalk, "carefully", refuse)
     monkeypatch.setattr(walk.RnnWalk, "carefully", refuse)
     x = draw_inputs("noise", 400, 8)
     for init in ("keras", "pytorch", "normal"):
@@ -153,7 +175,7 @@ def test_a_failed_plain_block_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -
     states = rnn.forward(rival, x)
     whole, whole_rnn = survival_of("lstm", weights, x), rnn_survival(rnn, states, rival)
     calls = []
-    for kind in (walk.CellWalk, walk.RnnWalk):
+    for kind in (cell_walk.CellWalk, walk.RnnWalk):
         plainly = kind.plainly
 
         def every_second(self: walk.Walk, *arguments, plainly=plainly) -> np.ndarray:
@@ -164,9 +186,9 @@ def test_a_failed_plain_block_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -
                 return plainly(self, *arguments)
 
         monkeypatch.setattr(kind, "plainly", every_second)
-    careful = noted(monkeypatch, walk.CellWalk, "carefully")
+    retried = noted(monkeypatch, cell_walk.CellWalk, "uncoupled")
     agree(survival_of("lstm", weights, x), whole, atol=1e-10)
-    assert len(calls) > 20 and len(careful) > 1
+    assert len(calls) > 20 and len(retried) > 1
     mixed = rnn_survival(rnn, states, rival)
     np.testing.assert_allclose(mixed.log10_exact, whole_rnn.log10_exact, rtol=0, atol=1e-10)
 
@@ -174,7 +196,7 @@ def test_a_failed_plain_block_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -
 def test_blocks_begin_at_the_same_steps_in_any_company(monkeypatch: pytest.MonkeyPatch) -> None:
     weights = draw_cell(lstm, "keras", 3, 20, seed=1)
     x = draw_inputs("noise", 300, 3)
-    calls = noted(monkeypatch, walk.CellWalk, "plainly")
+    calls = noted(monkeypatch, cell_walk.CellWalk, "plainly")
     survival_of("lstm", weights, x)
     alone = [(first, last) for first, last, _ in calls]
     assert alone[0][1] == 300 and alone[-1][0] == 1
@@ -207,9 +229,9 @@ def test_only_the_experiment_that_fails_is_walked_anew(monkeypatch: pytest.Monke
     weights = draw_cell(lstm, "keras", 4, 9, seed=5)
     faint = draw_cell(lstm, "keras", 4, 9, seed=5, gain=1e-200)
     alone = [survival_of("lstm", weights), survival_of("lstm", faint)]
-    calls = noted(monkeypatch, walk.CellWalk, "carefully")
+    calls = noted(monkeypatch, cell_walk.CellWalk, "uncoupled")
     together = survival_of("lstm", batch([weights, weights, faint, weights]), np.stack([X] * 4))
-    assert {int(b) for _, b in calls} == {2}
+    assert {int(b) for *_, who in calls for b in who} == {2}
     for b, number in enumerate((0, 0, 1, 0)):
         np.testing.assert_array_equal(together.log10_exact[b], alone[number].log10_exact)
 
