@@ -59,15 +59,15 @@ def carry(
     steps = np.flatnonzero(any_near.reshape(len(any_near), -1).any(axis=1))
     for t in steps[steps > 0]:
         before = [part[t - 1] for part in parts]
+        clear = [np.where(flags[t], 0.0, part[t]) for part, flags in zip(parts, near, strict=True)]
         dx = inputs[t] - inputs[t - 1]
-        size = np.maximum(
-            _exponent(dx), np.max([_exponent(b) for b in before], 0) + exponents[t - 1]
-        )
+        size = np.max([_exponent(b) for b in before], 0) + exponents[t - 1]
+        size = np.max([size, *(_exponent(values) for values in (dx, *clear))], 0)
         e = np.where((size < -ROOM) & (size > NOTHING // 2) & any_near[t], size, 0)
         before = [np.ldexp(b, _int(exponents[t - 1] - e)) for b in before]
         now = advance(int(t), before, np.ldexp(dx, _int(-e)), e)
-        for part, flags, carried in zip(parts, near, now, strict=True):
-            part[t] = np.where(flags[t], carried, np.ldexp(part[t], _int(-e)))
+        for part, flags, carried, values in zip(parts, near, now, clear, strict=True):
+            part[t] = np.where(flags[t], carried, np.ldexp(values, _int(-e)))
         exponents[t] = e
     return [np.moveaxis(part, 0, -2) for part in parts], np.moveaxis(exponents, 0, -2)
 
