@@ -7,7 +7,9 @@ is rounding. But the difference obeys a recursion of its own, in differences alo
     c_{t−1} − g_t = f_{t−1}⊙(c_{t−2} − g_{t−1}) + (g_{t−1} − g_t)
 
 where the last bracket follows from the differences of what the gates see, `W_ih Δx_t + W_hh Δh`.
-Where both sides differ clearly, subtracting them is exact enough, and the recursion starts anew.
+Where both sides differ clearly, subtracting them is exact enough, and the recursion starts anew. So
+it is where both lie near an end of tanh, but not equally near: their distances from ±1 are sums of
+positive terms, and are subtracted in their place.
 `docs/math.md`, "Log10 from birth".
 """
 
@@ -16,10 +18,11 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from lstm_engine.gates import Array
+from lstm_engine.gates import Array, sigmoid
 from lstm_engine.scaled import NOTHING
 
 CLOSE = 1e-4  # of the larger side: a difference below it has lost more than four digits
+TINY = 1e-270  # a difference that comes near the end of float64 needs an exponent
 ROOM = 64  # powers of two that a difference may lose before it gets an exponent
 
 Exponents = NDArray[np.int64]
@@ -33,6 +36,54 @@ def close(one: Array, other: Array) -> NDArray[np.bool_]:
     """Whether `one − other` has lost digits that count."""
     larger = np.maximum(np.abs(one), np.abs(other))
     return np.asarray(np.abs(one - other) < CLOSE * larger)
+
+
+def tiny(difference: Array, one: Array, other: Array) -> NDArray[np.bool_]:
+    """Where a difference of near equals may have underflowed."""
+    return np.asarray((np.abs(difference) < TINY) & close(one, other))
+
+
+def bounded(
+    a_keep: Array, a_g: Array, state: Array, candidate: Array
+) -> tuple[Array, NDArray[np.bool_]]:
+    """s_{t−1} − g_t of `s_t = keep·s_{t−1} + (1−keep)·g_t` by subtraction, g = tanh(a_g).
+
+    Where s and g are near equals their distances from 1 or −1 are subtracted, where those differ:
+
+        1 ∓ s_t = keep·(1 ∓ s_{t−1}) + (1−keep)·(1 ∓ g_t)
+
+    Args:
+        a_keep: (…, T, H), of the gate that keeps, before its sigmoid.
+        a_g: (…, T, H), of the candidate, before its tanh.
+        state: (…, T+1, H).
+        candidate: (…, T, H), g.
+
+    Returns:
+        The differences, (…, T, H), and where they have lost digits nevertheless.
+    """
+    best = state[..., :-1, :] - candidate
+    lost = close(state[..., :-1, :], candidate)
+    if not lost.any():
+        return best, lost
+    scale = np.maximum(np.abs(state[..., :-1, :]), np.abs(candidate))
+    for end in (1.0, -1.0):
+        of_g = 2.0 * sigmoid(-2.0 * end * a_g)
+        of_s = _distances(1.0 - end * state[..., 0, :], a_keep, of_g)
+        nearer = lost & (np.maximum(of_g, of_s) < scale)
+        best = np.where(nearer, end * (of_g - of_s), best)
+        scale = np.where(nearer, np.maximum(of_g, of_s), scale)
+    return best, lost & (np.abs(best) < CLOSE * scale)
+
+
+def _distances(first: Array, a_keep: Array, of_g: Array) -> Array:
+    """A state's distances from an end before every step, (…, T, H), of those of the candidates."""
+    keep, write = (np.moveaxis(sigmoid(a), -2, 0) for a in (a_keep, -a_keep))
+    added = write * np.moveaxis(of_g, -2, 0)
+    distances = np.empty_like(added)
+    for t in range(len(added)):
+        distances[t] = first
+        first = keep[t] * first + added[t]
+    return np.moveaxis(distances, 0, -2)
 
 
 def carry(

@@ -11,14 +11,17 @@ order f, g, o. `docs/math.md`, sections "The cells" and "One step back". Source:
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lstm_engine.cell import Slopes, unroll
 from lstm_engine.differences import (
     Exponents,
+    bounded,
     carry,
     close,
     sigmoid_difference,
     tanh_difference,
+    tiny,
 )
 from lstm_engine.gates import (
     LN10,
@@ -71,21 +74,29 @@ def forward(weights: Weights, x: Array) -> States:
         LeftFloat64: where a state is not finite (only weights or inputs near 1e308 do that).
     """
     states = unroll(NAME, step, States, weights, x)
-    c_minus_g, exponent = difference(states, weights, x)
+    direct, near = bounded(states.a_f, states.a_g, states.c, states.g)
+    c_minus_g, exponent = _carried(states, weights, x, direct, near)
     return replace(states, c_minus_g=np.ldexp(c_minus_g, exponent))
 
 
 def difference(states: States, weights: Weights, x: Array) -> tuple[Array, Exponents]:
-    """c_{t−1} − g_t as `2^exponent·mantissa`, (…, T, H) and (…, T, 1): see `differences`.
+    """c_{t−1} − g_t as `2^exponent·mantissa`, (…, T, H) and (…, T, 1), however small."""
+    near = tiny(states.c_minus_g, states.c[..., :-1, :], states.g)
+    return _carried(states, weights, x, states.c_minus_g, near)
+
+
+def _carried(
+    states: States, weights: Weights, x: Array, direct: Array, near: NDArray[np.bool_]
+) -> tuple[Array, Exponents]:
+    """The same by `lstm_engine.differences.carry`.
 
     c_t − c_{t−1} = −i_t⊙(c_{t−1} − g_t)
     h_t − h_{t−1} = (o_t − o_{t−1})⊙tanh c_t + o_{t−1}⊙(tanh c_t − tanh c_{t−1})
     """
-    before, g, h = states.c[..., :-1, :], states.g, states.h
-    near = [close(before, g), close(h[..., 1:, :], h[..., :-1, :])]
+    later, earlier = states.h[..., 1:, :], states.h[..., :-1, :]
 
-    def advance(t: int, earlier: list[Array], dx: Array, e: Exponents) -> list[Array]:
-        c_minus_g, dh = earlier
+    def advance(t: int, before: list[Array], dx: Array, e: Exponents) -> list[Array]:
+        c_minus_g, dh = before
         seen = np.matvec(weights.weight_ih, dx) + np.matvec(weights.weight_hh, dh)
         _, dg, do = np.split(seen, 3, axis=-1)
         a_g, a_o, c = states.a_g, states.a_o, states.c
@@ -95,8 +106,8 @@ def difference(states: States, weights: Weights, x: Array) -> tuple[Array, Expon
         dc = tanh_difference(c[..., t + 1, :], c[..., t, :], -states.i[..., t, :] * c_minus_g, e)
         return [c_minus_g, do * np.tanh(c[..., t + 1, :]) + states.o[..., t - 1, :] * dc]
 
-    direct = [states.c_minus_g, h[..., 1:, :] - h[..., :-1, :]]
-    (c_minus_g, _), exponent = carry(x, direct, near, advance)
+    pairs = [direct, later - earlier], [near, close(later, earlier)]
+    (c_minus_g, _), exponent = carry(x, *pairs, advance)
     return c_minus_g, exponent
 
 

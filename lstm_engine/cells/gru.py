@@ -12,14 +12,16 @@ sections "The cells" and "One step back". Source: Cho et al. 2014.
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lstm_engine.cell import Slopes, unroll
 from lstm_engine.differences import (
     Exponents,
+    bounded,
     carry,
-    close,
     sigmoid_difference,
     tanh_difference,
+    tiny,
 )
 from lstm_engine.gates import (
     Array,
@@ -74,12 +76,21 @@ def forward(weights: Weights, x: Array) -> States:
         LeftFloat64: where a state is not finite (only weights or inputs near 1e308 do that).
     """
     states = unroll(NAME, step, States, weights, x)
-    h_minus_n, exponent = difference(states, weights, x)
+    direct, near = bounded(states.a_z, states.a_n, states.h, states.n)
+    h_minus_n, exponent = _carried(states, weights, x, direct, near)
     return replace(states, h_minus_n=np.ldexp(h_minus_n, exponent))
 
 
 def difference(states: States, weights: Weights, x: Array) -> tuple[Array, Exponents]:
-    """h_{t−1} − n_t as `2^exponent·mantissa`, (…, T, H) and (…, T, 1): see `differences`.
+    """h_{t−1} − n_t as `2^exponent·mantissa`, (…, T, H) and (…, T, 1), however small."""
+    near = tiny(states.h_minus_n, states.h[..., :-1, :], states.n)
+    return _carried(states, weights, x, states.h_minus_n, near)
+
+
+def _carried(
+    states: States, weights: Weights, x: Array, direct: Array, near: NDArray[np.bool_]
+) -> tuple[Array, Exponents]:
+    """The same by `lstm_engine.differences.carry`.
 
     h_t − h_{t−1} = −(1−z_t)⊙(h_{t−1} − n_t)
     """
@@ -95,8 +106,7 @@ def difference(states: States, weights: Weights, x: Array) -> tuple[Array, Expon
         dn = tanh_difference(a_n[..., t, :], a_n[..., t - 1, :], da_n, e)
         return [states.z[..., t - 1, :] * h_minus_n - dn]
 
-    near = close(states.h[..., :-1, :], states.n)
-    (h_minus_n,), exponent = carry(x, [states.h_minus_n], [near], advance)
+    (h_minus_n,), exponent = carry(x, [direct], [near], advance)
     return h_minus_n, exponent
 
 

@@ -35,6 +35,20 @@ def exactly(formula, *columns) -> np.ndarray:
         return np.array([float(formula(*map(mpf, row))) for row in rows])
 
 
+def state_minus_candidate(keep, candidate, *columns) -> np.ndarray:
+    """s − g before every step of `s ← keep·s + (1 − keep)·g` from 0, in as many digits.
+
+    `keep` and `candidate` take a row of the columns.
+    """
+    differences, state = [], mpf(0)
+    with mp.workdps(1600):
+        for row in zip(*(np.ravel(column).tolist() for column in columns), strict=True):
+            kept, g = keep(*map(mpf, row)), candidate(*map(mpf, row))
+            differences.append(float(state - g))
+            state = g + kept * (state - g)
+    return np.array(differences)
+
+
 def sigmoid(a):
     return 1 / (1 + mp.exp(-a))
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from mpmath import mpf
+from mpmath import mp, mpf
 
 from lstm_engine import Weights, cell_survival, draw_cell, draw_inputs, jacobian
 from lstm_engine.cells import gru
@@ -13,6 +13,7 @@ from tests.engine.cells.one_unit import (
     one_unit,
     sigmoid,
     sigmoid_slope,
+    state_minus_candidate,
     tanh_slope,
 )
 
@@ -92,11 +93,17 @@ def test_logarithms_and_slopes_last_in_saturation() -> None:
     def k_r(a_r, a_z, a_n):
         return sigmoid(-a_z) * tanh_slope(a_n) * mpf("0.6") * sigmoid_slope(a_r)
 
-    def k_z(a_z, n, h):
-        return (h - n) * sigmoid_slope(a_z)
+    def k_z(a_z, h_minus_n):
+        return h_minus_n * sigmoid_slope(a_z)
 
     slopes = gru.slopes(states, weights, 1, len(x))
     theirs = exactly(k_r, states.a_r, states.a_z, states.a_n)
     np.testing.assert_allclose(slopes.into_cell[:, 0, 0], theirs, rtol=1e-13, atol=1e-307)
-    theirs = exactly(k_z, states.a_z, states.n, states.h[:-1])
+    h_minus_n = state_minus_candidate(
+        lambda a_z, _: sigmoid(a_z),
+        lambda _, a_r: mp.tanh(mpf(0.3) + mpf(0.6) * sigmoid(a_r)),
+        states.a_z,
+        states.a_r,
+    )
+    theirs = exactly(k_z, states.a_z, h_minus_n)
     np.testing.assert_allclose(slopes.into_cell[:, 1, 0], theirs, rtol=1e-13, atol=1e-307)

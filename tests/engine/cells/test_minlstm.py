@@ -5,7 +5,14 @@ import pytest
 
 from lstm_engine import LeftFloat64, cell_survival, draw_cell, draw_inputs, jacobian
 from lstm_engine.cells import minlstm
-from tests.engine.cells.one_unit import every_pair, exactly, log10_size, one_unit, sigmoid
+from tests.engine.cells.one_unit import (
+    every_pair,
+    exactly,
+    log10_size,
+    one_unit,
+    sigmoid,
+    state_minus_candidate,
+)
 
 
 def test_direct_is_exact_and_nothing_takes_a_detour() -> None:
@@ -79,17 +86,20 @@ def test_logarithms_and_slopes_last_in_saturation() -> None:
     def write(a_i, a_f):
         return keep(a_f, a_i)
 
-    def by_a_f(a_i, a_f, h, g):
-        return (h - g) * keep(a_i, a_f) * write(a_i, a_f) * sigmoid(-a_f)
+    def by_a_f(a_i, a_f, h_minus_g):
+        return h_minus_g * keep(a_i, a_f) * write(a_i, a_f) * sigmoid(-a_f)
 
-    def by_a_i(a_i, a_f, h, g):
-        return (g - h) * keep(a_i, a_f) * write(a_i, a_f) * sigmoid(-a_i)
+    def by_a_i(a_i, a_f, h_minus_g):
+        return -h_minus_g * keep(a_i, a_f) * write(a_i, a_f) * sigmoid(-a_i)
 
     gates = (states.a_i, states.a_f)
     theirs = exactly(lambda *row: log10_size(keep(*row)), *gates)
     # ln f − ln i is a difference of numbers up to 800, so it is good to 800 roundings.
     np.testing.assert_allclose(minlstm.log10_carry(states, weights)[:, 0], theirs, rtol=1e-12)
-    around = (*gates, states.h[:-1], states.g)
+    h_minus_g = state_minus_candidate(
+        lambda a_i, a_f, _: keep(a_i, a_f), lambda *row: row[2], *gates, states.g
+    )
+    around = (*gates, h_minus_g)
     slopes = minlstm.slopes(states, weights, 1, len(x))
     for ours, formula, columns in (
         (slopes.carry, keep, gates),
