@@ -15,6 +15,7 @@ import numpy as np
 
 from lstm_engine.cell import Slopes, unroll
 from lstm_engine.gates import Array, log10_sigmoid, sigmoid, sigmoid_slope, tanh_slope
+from lstm_engine.validation import Kind, checked_forward
 from lstm_engine.weights import Weights
 
 NAME, TITLE = "gru", "GRU"
@@ -23,7 +24,7 @@ CHRONO = {"f": 1}
 RECURRENT, PEEPHOLES = True, False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class States:
     """Everything a forward pass leaves behind; h[0] is the initial zeros, and c is h."""
 
@@ -50,6 +51,7 @@ def step(weights: Weights, seen: Array, heard: Array, h: Array, c: Array) -> tup
     return h, h, r, z, n, a_r, a_z, a_n, heard_n
 
 
+@checked_forward(Kind(NAME, GATES, RECURRENT, PEEPHOLES))
 def forward(weights: Weights, x: Array) -> States:
     """Run the GRU over x (…, T, D) from h_0 = 0; |h| stays below 1.
 
