@@ -149,9 +149,10 @@ def _least(rising: Callable[[Array], Array], wanted: float, like: Array) -> Arra
 
 
 def _over_and_keep(T: float, keep: float) -> tuple[float, float]:
-    T, keep = number("T", T), number("keep", keep)
+    allowed = "T > 0 and 0 < keep < 1"
+    T, keep = number("T", T, allowed), number("keep", keep, allowed)
     if not (T > 0 and 0 < keep < 1):
-        raise ValueError(f"T is {T} and keep is {keep}: allowed are T > 0 and 0 < keep < 1")
+        raise ValueError(f"T is {T} and keep is {keep}: allowed are {allowed}")
     return T, keep
 
 

@@ -83,9 +83,14 @@ def _no_steps(
 
 
 def checksum(cell: Any, weights: "Weights") -> tuple[str, str, int, int, int]:
-    """What tells one network from another: the cell, its shape, and a CRC of all its numbers."""
+    """What tells one network from another: the cell, its shape, and a CRC of its numbers.
+
+    The biases of a vanilla RNN are left out: no derivative has them, given the states, and it has
+    no gates that one would set by them.
+    """
+    compared = list(weights) if len(cell.GATES) > 1 else [weights.weight_ih, weights.weight_hh]
     crc = 0
-    for tensor in weights:
+    for tensor in compared:
         if tensor is not None:
             crc = zlib.crc32(np.ascontiguousarray(tensor), crc)  # type: ignore[arg-type]
     shape = weights.weight_ih.shape[-1], weights.weight_hh.shape[-1]

@@ -39,6 +39,7 @@ def run(name: str, seed: int = 0, *, D: int = D, H: int = H, T: int = T) -> Run:
     return Run(cell, weights, x, cell.forward(weights, x))
 
 
+RUNS = {name: run(name) for name in BY_NAME}
 DH = engine.linear_loss("every", T, H)
 OF_A_RUN: dict[str, Callable[[Any, Any, Weights], Any]] = {
     "cell_survival": engine.cell_survival,
@@ -319,6 +320,15 @@ def test_weights_changed_after_the_run_are_noticed() -> None:
         engine.cell_survival(cell, states, weights)
 
 
+@pytest.mark.parametrize("cell", GATED)
+def test_another_forget_bias_is_another_network(cell: str) -> None:
+    ours = RUNS[cell]
+    bias = ours.weights.bias_ih.copy()
+    bias[0] += 4.0
+    with pytest.raises(ValueError, match="states were not computed with these weights"):
+        engine.cell_survival(ours.cell, ours.states, ours.weights._replace(bias_ih=bias))
+
+
 def test_a_batch_in_another_order_is_another_network() -> None:
     first, second = run("lstm"), run("lstm", seed=1)
     states = lstm.forward(engine.batch([first.weights, second.weights]), np.stack([BASE.x] * 2))
@@ -531,9 +541,6 @@ def test_inputs_of_any_shape_fit_or_are_refused_with_it(name: str, shape: list[i
     with pytest.raises(ValueError) as refused:
         ours.cell.forward(ours.weights, x)
     assert f"x is {x.shape}" in str(refused.value)
-
-
-RUNS = {name: run(name) for name in BY_NAME}
 
 
 @pytest.mark.parametrize(
