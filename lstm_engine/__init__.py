@@ -31,7 +31,7 @@ from lstm_engine.check import Check, Estimate, check_states, check_weights
 from lstm_engine.clip import clip_by_norm, clip_by_value, clip_coefficient
 from lstm_engine.cost import peak_bytes
 from lstm_engine.directions import log10_directions
-from lstm_engine.errors import Diverged, LeftFloat64
+from lstm_engine.errors import Diverged, LeftFloat64, NotFinite
 from lstm_engine.from_to import CellFromTo, RnnFromTo, cell_from_to, rnn_from_to, steps_walked
 from lstm_engine.one_step import jacobian, pull_back, recurrence
 from lstm_engine.signals import SIGNALS, draw_inputs
@@ -74,6 +74,7 @@ __all__ = [
     "Learner",
     "LeftFloat64",
     "NearTheEnds",
+    "NotFinite",
     "Parameters",
     "Record",
     "Rnn",

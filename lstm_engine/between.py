@@ -15,6 +15,7 @@ from lstm_engine.from_to import until
 from lstm_engine.gates import Array
 from lstm_engine.scaled import LOG10_2
 from lstm_engine.survival import alone_in_a_batch, direct_path, near_the_ends
+from lstm_engine.validation import integer, run_of
 from lstm_engine.weights import Weights
 
 
@@ -44,8 +45,9 @@ def jacobian_between(cell: Cell, states: Any, weights: Weights, s: int, t: int) 
     Raises:
         ValueError: where not 0 ≤ s ≤ t ≤ T.
     """
+    states, weights = run_of(cell, states, weights, axes=0)
     T, H = states.h.shape[0] - 1, states.h.shape[1]
-    if not 0 <= s <= t <= T:
+    if not 0 <= integer("s", s, 0, T) <= integer("t", t, 0, T):
         raise ValueError(f"the steps {s} and {t} do not increase within 0 … {T}")
     states, weights = alone_in_a_batch(until(states, t), weights)
     log10_carry = cell.log10_carry(states, weights)

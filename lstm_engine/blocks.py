@@ -31,6 +31,7 @@ from lstm_engine.survival import (
     log10_rms,
     near_the_ends,
 )
+from lstm_engine.validation import integer, run_of
 from lstm_engine.weights import Weights
 
 
@@ -79,7 +80,9 @@ def cell_blocks(
         What `cell_survival` gives for `steps`, and the blocks. Costs two walks, T and T − h_since
         steps of one (H, 2H)@(2H, H) product each; where h is c itself one walk.
     """
+    states, weights = run_of(cell, states, weights, axes=0)
     at = checked(steps, states.h.shape[-2] - 1)
+    integer("h_since", h_since, 0)
     if "o" not in cell.GATES:
         survival = cell_survival(cell, states, weights, at)
         return survival, CellBlocks(at, None, None, at, None, survival.log10_exact)

@@ -15,6 +15,7 @@ from lstm_engine.cell import Cell
 from lstm_engine.cells.rnn import Rnn
 from lstm_engine.directions import log10_directions
 from lstm_engine.gates import Array
+from lstm_engine.validation import array, layer, listed, matrix, rnn_named
 from lstm_engine.weights import Weights
 
 STEEPEST = {"tanh": 1.0, "relu": 1.0, "identity": 1.0, "logistic": 0.25}  # γ = max |φ'|
@@ -24,12 +25,13 @@ AT_ONE = 1e-12  # an orthogonal W_hh has σ₁ = 1 but for rounding
 
 def spectral_radius(weight_hh: Array) -> float:
     """ρ, the largest modulus of an eigenvalue of W_hh (H, H). Costs about `10 H³` flops."""
+    weight_hh = matrix("weight_hh", weight_hh, square=True)
     return float(np.abs(np.linalg.eigvals(weight_hh)).max())
 
 
 def largest_singular_value(weight_hh: Array) -> float:
     """σ₁ = ‖W_hh‖₂ of W_hh (H, H). Costs about `3 H³` flops."""
-    return float(np.linalg.norm(weight_hh, 2))
+    return float(np.linalg.norm(matrix("weight_hh", weight_hh), 2))
 
 
 def pascanu_bound(rnn: Rnn, weights: Weights, lags: Iterable[float]) -> Array:
@@ -43,7 +45,10 @@ def pascanu_bound(rnn: Rnn, weights: Weights, lags: Iterable[float]) -> Array:
     Returns:
         One number a lag, log10, no unit; −inf where W_hh is zero, but 0 at lag 0.
     """
-    at = np.asarray(list(lags), dtype=np.float64)
+    rnn_named(rnn)
+    weights, at = layer(rnn, weights, axes=0), array("lags", listed("lags", lags))
+    if at.ndim != 1 or (at < 0).any():
+        raise ValueError("lags must be numbers of at least 0")
     rate = STEEPEST[rnn.act] * largest_singular_value(weights.weight_hh)
     if rate == 0.0:
         return np.where(at > 0, -np.inf, 0.0)
@@ -74,6 +79,8 @@ def verdict(rnn: Rnn, weights: Weights) -> Verdict:
 
     Source: Pascanu, Mikolov & Bengio 2013, section 2.1.
     """
+    rnn_named(rnn)
+    weights = layer(rnn, weights, axes=0)
     steepest = STEEPEST[rnn.act]
     if steepest * largest_singular_value(weights.weight_hh) < 1.0 - AT_ONE:
         return "vanishes"

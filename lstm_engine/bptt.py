@@ -20,6 +20,7 @@ from lstm_engine.cells.rnn import Rnn
 from lstm_engine.gates import Array, sigmoid_slope, tanh_slope
 from lstm_engine.one_step import before_gates
 from lstm_engine.scaled import LOG10_2, NOTHING
+from lstm_engine.validation import backward, integer, one_of
 from lstm_engine.weights import Weights, stream
 
 LOSSES = ("last", "every")
@@ -93,9 +94,8 @@ def linear_loss(on: str, T: int, H: int, *, seed: int = 0) -> Array:
 
     Source: `docs/math.md`, "The full backward pass".
     """
-    if on not in LOSSES:
-        raise ValueError(f"on is {on!r}: allowed are {', '.join(LOSSES)}")
-    dh = np.zeros((T, H))
+    one_of("on", on, LOSSES)
+    dh = np.zeros((integer("T", T, 1), integer("H", H, 1)))
     dh[-1 if on == "last" else slice(None)] = stream(seed, "loss.read_out").standard_normal(H)
     return np.asarray(dh / np.sqrt(H))
 
@@ -118,6 +118,7 @@ def bptt(cell: Cell, states: Any, weights: Weights, x: Array, dh: Array) -> Grad
 
     Source: `docs/math.md`, "The full backward pass".
     """
+    states, weights, x, dh = backward(cell, states, weights, x, dh)
     slopes = cell.slopes(states, weights, 1, x.shape[-2])
     lead = states.h.shape[:-2]
     with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):

@@ -17,8 +17,9 @@ from lstm_engine.bptt import bptt
 from lstm_engine.cell import Cell, unroll
 from lstm_engine.errors import LeftFloat64
 from lstm_engine.gates import Array
-from lstm_engine.one_step import pull_back
+from lstm_engine.one_step import pulled_back
 from lstm_engine.scaled import LOG10_2
+from lstm_engine.validation import backward, integer, run_with_inputs
 from lstm_engine.weights import Weights, stream
 
 ROUNDING = 2.0**-52
@@ -73,9 +74,9 @@ def check_states(
 
     Source: `docs/math.md`, "Checks on the page"; complex step: Squire & Trapp 1998.
     """
+    states, weights, x = run_with_inputs(cell, states, weights, x, axes=0)
     T, H = len(x), states.h.shape[-1]
-    if not 0 <= s < T:
-        raise ValueError(f"s is {s}: allowed are 0 … {T - 1}")
+    s = integer("s", s, 0, T - 1)
     parts = 1 if cell.slopes(states, weights, T, T).past_cell is None else 2
     stored = np.concatenate((states.h, states.c)[:parts], axis=-1)[s:]
     u, v = stream(seed, "check.directions").standard_normal((2, parts * H))
@@ -114,6 +115,7 @@ def check_weights(
 
     Source: `docs/math.md`, "Checks on the page".
     """
+    states, weights, x, dh = backward(cell, states, weights, x, dh, axes=0)
     flat = _flat(weights)
     v = stream(seed, "check.directions").standard_normal(flat.size)
     v /= np.linalg.norm(v)
@@ -199,7 +201,7 @@ def _pulled_back(cell: Cell, states: Any, weights: Weights, s: int, u: Array) ->
     dh, dc = u[:H], u[H:] if u.size > H else np.zeros(H)
     exponent = 0
     for t in range(states.h.shape[-2] - 1, s, -1):
-        dc, dh = pull_back(cell, states, weights, t, dc, dh)
+        dc, dh = pulled_back(cell, states, weights, t, dc, dh)
         size = int(np.frexp(max(np.abs(dc).max(), np.abs(dh).max()))[1])
         dc, dh, exponent = np.ldexp(dc, -size), np.ldexp(dh, -size), exponent + size
     return (np.concatenate((dh, dc)) if u.size > H else dc + dh), exponent

@@ -6,6 +6,7 @@
 import numpy as np
 
 from lstm_engine.gates import Array
+from lstm_engine.validation import gradient_and_limit
 from lstm_engine.weights import Weights
 
 
@@ -27,6 +28,7 @@ def clip_coefficient(gradient: Weights, limit: float) -> Array:
     Source: Pascanu, Mikolov & Bengio 2013; `torch.nn.utils.clip_grad_norm_`, which divides by
     ‖dW‖ + 1e-6.
     """
+    gradient, limit = gradient_and_limit(gradient, limit)
     lead = gradient.bias_ih.shape[:-1]
     entries = np.concatenate([d.reshape(*lead, -1) for d in gradient if d is not None], axis=-1)
     if not np.isfinite(entries).all():
@@ -55,6 +57,7 @@ def clip_by_norm(gradient: Weights, limit: float) -> Weights:
 
     Source: `torch.nn.utils.clip_grad_norm_`.
     """
+    gradient, limit = gradient_and_limit(gradient, limit)
     by = clip_coefficient(gradient, limit)
     with np.errstate(under="ignore"):
         return Weights._make(
@@ -72,4 +75,5 @@ def clip_by_value(gradient: Weights, limit: float) -> Weights:
 
     Source: `torch.nn.utils.clip_grad_value_`.
     """
+    gradient, limit = gradient_and_limit(gradient, limit)
     return Weights._make(None if d is None else d.clip(-limit, limit) for d in gradient)

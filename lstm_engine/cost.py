@@ -10,6 +10,7 @@ from dataclasses import fields
 import numpy as np
 
 from lstm_engine.cell import Cell
+from lstm_engine.validation import cell_named, integer
 from lstm_engine.walk import BLOCK_STEPS, SLOPES_BYTES, WHOLE_STEPS, chunk_steps, together
 
 FLOAT_BYTES = 8
@@ -37,6 +38,9 @@ def peak_bytes(cell: Cell, T: int, D: int, H: int, B: int = 1) -> int:
 
     Source: measured by `tests/engine/test_cost.py`.
     """
+    cell_named(cell)
+    T, D = integer("T", T, 0), integer("D", D, 1)
+    H, B = integer("H", H, 1), integer("B", B, 1)
     of_a_step = 2 * D + (2 * len(fields(cell.States)) + 4 + 8) * H
     floats = B * ((T + 1) * of_a_step + weights_floats(cell, D, H))
     return FLOAT_BYTES * (floats + walk_floats(cell, T, H, B)) + overhead_bytes(cell, H)

@@ -24,6 +24,7 @@ from lstm_engine.gates import Array
 from lstm_engine.one_step import recurrence
 from lstm_engine.scaled import LOG10_2, Exponents, Scaled
 from lstm_engine.survival import checked, direct_path, units_alone
+from lstm_engine.validation import run_of
 from lstm_engine.weights import Weights
 
 MOST_STEPS = 100
@@ -50,6 +51,7 @@ def log10_directions(cell: Cell, states: Any, weights: Weights, steps: Iterable[
     Raises:
         ValueError: where there are too many steps, or they do not increase within 0 … T.
     """
+    states, weights = run_of(cell, states, weights, axes=0)
     T, H = states.h.shape[-2] - 1, states.h.shape[-1]
     at = checked(steps, T)
     if len(at) > MOST_STEPS:

@@ -19,6 +19,23 @@ class LeftFloat64(ArithmeticError):
         return type(self), (self.cell, self.step)
 
 
+class NotFinite(LeftFloat64, ValueError):
+    """An input is nan or infinite, and so is every state from its step on.
+
+    Attributes:
+        cell: whose input it is, "lstm", "rnn", ….
+        step: the step t (1 … T) at which it enters.
+    """
+
+    def __init__(self, cell: str, step: int, message: str) -> None:
+        super().__init__(cell, step)
+        self.args = (message,)
+
+    def __reduce__(self) -> tuple[type["NotFinite"], tuple[str, int, str]]:  # type: ignore[override]
+        """Survive the trip back from a worker process with both attributes."""
+        return type(self), (self.cell, self.step, self.args[0])
+
+
 class Diverged(ArithmeticError):
     """Training left float64: a state, the loss, its gradient or a parameter is not finite.
 

@@ -15,6 +15,7 @@ from lstm_engine.cell import Cell
 from lstm_engine.cells.rnn import Rnn
 from lstm_engine.gates import Array
 from lstm_engine.survival import Steps, cell_survival, checked, rnn_survival
+from lstm_engine.validation import integer, keep_checksum, listed, rnn_named, run_of
 from lstm_engine.weights import Weights
 
 
@@ -54,6 +55,7 @@ def cell_from_to(cell: Cell, states: Any, weights: Weights, steps: Iterable[int]
     Raises:
         ValueError: where the steps do not increase within 0 … T.
     """
+    states, weights = run_of(cell, states, weights, axes=1, own_weights=True)
     at = checked(steps, states.h.shape[-2] - 1)
     direct, exact, detours = (_empty(states, at) for _ in range(3))
     for n, t in enumerate(at):
@@ -80,6 +82,8 @@ def rnn_from_to(rnn: Rnn, states: Any, weights: Weights, steps: Iterable[int]) -
     Raises:
         ValueError: where the steps do not increase within 0 … T.
     """
+    rnn_named(rnn)
+    states, weights = run_of(rnn, states, weights, axes=1, own_weights=True)
     at = checked(steps, states.h.shape[-2] - 1)
     exact = _empty(states, at)
     for n, t in enumerate(at):
@@ -90,18 +94,14 @@ def rnn_from_to(rnn: Rnn, states: Any, weights: Weights, steps: Iterable[int]) -
 
 def steps_walked(steps: Iterable[int]) -> int:
     """How many steps back such a map takes, `Σ t`: about NT/2 for a grid of N steps in 0 … T."""
-    return sum(int(t) for t in steps)
+    return sum(integer("steps", t, 0) for t in listed("steps", steps))
 
 
 def until(states: Any, t: int) -> Any:
     """The states of the same run cut off after step t, 0 … T; views, not copies."""
-    return replace(
-        states,
-        **{
-            field.name: getattr(states, field.name)[..., : t + (field.name in ("h", "c")), :]
-            for field in fields(states)
-        },
-    )
+    rows = {field.name: t + (field.name in ("h", "c")) for field in fields(states)}
+    cut = {name: getattr(states, name)[..., :n, :] for name, n in rows.items()}
+    return keep_checksum(states, replace(states, **cut))
 
 
 def _empty(states: Any, at: Steps) -> Array:

@@ -13,6 +13,7 @@ import numpy as np
 
 from lstm_engine.cell import Cell
 from lstm_engine.gates import LN2, LN10, Array
+from lstm_engine.validation import array, number, positive, run_of
 from lstm_engine.weights import Weights
 
 # What still counts as arriving: two plain thresholds, three smallest normal numbers of formats.
@@ -42,6 +43,8 @@ def mean_log_carry(cell: Cell, states: Any, weights: Weights) -> Array:
         (…, H), natural logarithm a step. 0 where nothing is forgotten, positive where a peephole
         makes the carry grow, −inf where nothing is carried at all.
     """
+    states, weights = run_of(cell, states, weights)
+    _one_step_at_least(states)
     return np.asarray(cell.log10_carry(states, weights).mean(axis=-2) * LN10)
 
 
@@ -57,6 +60,9 @@ def time_constant(mean_log_carry: Array) -> Array:
 
 def horizon(mean_log_carry: Array, threshold: float = 1e-3) -> Array:
     """The largest lag, in whole steps, whose direct survival is at least `threshold` (≤ 1)."""
+    threshold = positive("threshold", threshold)
+    if threshold > 1:
+        raise ValueError(f"threshold is {threshold}: allowed are numbers above 0, up to 1")
     steps = _steps(-float(np.log(threshold)), mean_log_carry)
     # f = 0.9 keeps exactly 0.81 over 2 steps, but ln 0.81 / ln 0.9 rounds to 1.9999999999999998.
     return np.floor(steps * (1.0 + 1e-13))
@@ -64,6 +70,7 @@ def horizon(mean_log_carry: Array, threshold: float = 1e-3) -> Array:
 
 def needed_bias(T: float, keep: float = 0.5) -> float:
     """The forget bias with which the direct path keeps `keep` over T steps: `logit(keep^(1/T))`."""
+    T, keep = _over_and_keep(T, keep)
     log_f = float(np.log(keep)) / T
     return log_f - float(np.log(-np.expm1(log_f)))
 
@@ -92,8 +99,9 @@ def needed_shift(cell: Cell, states: Any, weights: Weights, T: float, keep: floa
     Raises:
         ValueError: unless T > 0 and 0 < keep < 1.
     """
-    if not (T > 0 and 0 < keep < 1):
-        raise ValueError(f"T is {T} and keep is {keep}: allowed are T > 0 and 0 < keep < 1")
+    states, weights = run_of(cell, states, weights)
+    T, keep = _over_and_keep(T, keep)
+    _one_step_at_least(states)
     wanted = float(np.log(keep)) / T
     gate = next((name for name in MOVED_BY_B_F if hasattr(states, name)), None)
     if gate is None:
@@ -104,7 +112,7 @@ def needed_shift(cell: Cell, states: Any, weights: Weights, T: float, keep: floa
 
     def kept(shift: Array) -> Array:
         moved = replace(states, **{gate: a + shift[..., None, :]})
-        return mean_log_carry(cell, moved, weights)
+        return np.asarray(cell.log10_carry(moved, weights).mean(axis=-2) * LN10)
 
     return _least(kept, wanted, like=a[..., 0, :])
 
@@ -140,8 +148,21 @@ def _least(rising: Callable[[Array], Array], wanted: float, like: Array) -> Arra
     return np.where(possible, best, np.inf)
 
 
+def _over_and_keep(T: float, keep: float) -> tuple[float, float]:
+    allowed = "T > 0 and 0 < keep < 1"
+    T, keep = number("T", T, allowed), number("keep", keep, allowed)
+    if not (T > 0 and 0 < keep < 1):
+        raise ValueError(f"T is {T} and keep is {keep}: allowed are {allowed}")
+    return T, keep
+
+
+def _one_step_at_least(states: Any) -> None:
+    if states.h.shape[-2] < 2:
+        raise ValueError(f"states.h is {states.h.shape}: there must be at least one step")
+
+
 def _steps(lost: float, mean_log_carry: Array) -> Array:
     """How many steps lose `lost` in ln; inf where nothing is lost per step."""
-    rate = -np.asarray(mean_log_carry, dtype=np.float64)
+    rate = -array("mean_log_carry", mean_log_carry, finite=False)
     with np.errstate(over="ignore"):  # a rate of 1e-320 gives inf, which is the answer
         return np.divide(lost, rate, out=np.full_like(rate, np.inf), where=rate > 0)

@@ -9,6 +9,7 @@ import numpy as np
 
 from lstm_engine.cell import Cell, Slopes
 from lstm_engine.gates import Array
+from lstm_engine.validation import gradients_at_a_step, integer, run_of, steps_of
 from lstm_engine.weights import Weights
 
 
@@ -31,6 +32,16 @@ def pull_back(
     Returns:
         The same two, one step earlier. Where h is c itself their sum is the gradient.
     """
+    states, weights = run_of(cell, states, weights)
+    t = integer("t", t, 1, states.h.shape[-2] - 1)
+    dc, dh = gradients_at_a_step(states, dc=dc, dh=dh)
+    return pulled_back(cell, states, weights, t, dc, dh)
+
+
+def pulled_back(
+    cell: Cell, states: Any, weights: Weights, t: int, dc: Array, dh: Array
+) -> tuple[Array, Array]:
+    """`pull_back` of what is already checked."""
     now = cell.slopes(states, weights, t, t)
     whole = dc + dh * now.read_out[..., -1, :]
     past_cell = None if now.past_cell is None else now.past_cell[..., 0, :]
@@ -65,6 +76,7 @@ def recurrence(slopes: Slopes, weights: Weights) -> tuple[Array, Array]:
     Returns:
         Both (…, n, H, H); V is zero where h is c itself.
     """
+    steps_of(slopes, weights)
     *lead, rows, H = weights.weight_hh.shape
     U = weights.weight_hh.reshape(*lead, rows // H, H, H)
     gates = slopes.into_cell.shape[-2]
@@ -91,6 +103,8 @@ def jacobian(cell: Cell, states: Any, weights: Weights, t: int) -> Array:
     Returns:
         (…, 2H, 2H), or (…, H, H) where h is c itself.
     """
+    states, weights = run_of(cell, states, weights)
+    t = integer("t", t, 1, states.h.shape[-2] - 1)
     now = cell.slopes(states, weights, t, t)
     K, V = (matrix[..., 0, :, :] for matrix in recurrence(now, weights))
     carry = now.carry[..., 0, :, None] * np.eye(now.carry.shape[-1])

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lstm_engine.gates import Array
+from lstm_engine.validation import array, integer, number, one_of
 from lstm_engine.weights import stream
 
 SIGNALS = (
@@ -48,6 +49,10 @@ def draw_inputs(
     Raises:
         ValueError: an unknown signal, too few inputs for it, no text, no series.
     """
+    one_of("signal", signal, SIGNALS)
+    amplitude = number("amplitude", amplitude)
+    T = integer("T", T, 0 if signal in ("text", "series") else 1)  # theirs replaces it
+    D = integer("D", D, 1)
     if signal == "noise":
         x = stream(seed, "inputs.noise").standard_normal((T, D))
     elif signal == "zeros":
@@ -65,10 +70,8 @@ def draw_inputs(
         x = _copy(T, D, seed)
     elif signal == "text":
         x = _letters(text, D, seed)
-    elif signal == "series":
-        x = _standardised(series)[:, None]
     else:
-        raise ValueError(f"signal is {signal!r}: allowed are {', '.join(SIGNALS)}")
+        x = _standardised(series)[:, None]
     return x * amplitude
 
 
@@ -112,7 +115,7 @@ def _copy(T: int, D: int, seed: int) -> Array:
 
 def _letters(text: str, D: int, seed: int) -> Array:
     """One step a code point; equal code points are equal N(0,1) vectors, keyed by (seed, code)."""
-    if not text:
+    if not isinstance(text, str) or not text:
         raise ValueError("the text signal needs a text of at least one character")
     vectors = {
         letter: stream(seed, "inputs.text", ord(letter)).standard_normal(D) for letter in set(text)
@@ -122,9 +125,9 @@ def _letters(text: str, D: int, seed: int) -> Array:
 
 def _standardised(series: Sequence[float]) -> Array:
     """(x − mean)/std, the population's; all equal gives zeros."""
-    x = np.asarray(series, dtype=np.float64)
-    if x.size < 1 or not np.isfinite(x).all():
-        raise ValueError("the series signal needs finite numbers")
+    x = array("series", series)
+    if x.ndim != 1 or x.size < 1:
+        raise ValueError(f"series is {x.shape}: the series signal needs finite numbers, (T,)")
     if (x == x[0]).all():  # asked before the mean is taken: it may round off the common value
         return np.zeros(x.size)
     x = x / np.abs(x).max()  # neither sum nor square can leave float64 now

@@ -20,6 +20,7 @@ from lstm_engine import graded
 from lstm_engine.cell import Cell, Slopes
 from lstm_engine.gates import LN2, Array
 from lstm_engine.one_step import jacobian, recurrence
+from lstm_engine.validation import integer, run_of
 from lstm_engine.weights import Weights
 
 BLOCK = 32  # steps whose matrices are made together
@@ -51,6 +52,7 @@ def log10_singular_values(
 
     Source: see `lstm_engine.graded`.
     """
+    states, weights = run_of(cell, states, weights, axes=0)
     last = states.h.shape[-2] - 1 if last is None else last
     _check(states, first, last)
     n = len(jacobian(cell, states, weights, first))
@@ -77,6 +79,7 @@ def step_eigenvalues(cell: Cell, states: Any, weights: Weights, t: int) -> NDArr
     Raises:
         ValueError: where t is not within 1 … T.
     """
+    states, weights = run_of(cell, states, weights, axes=0)
     _check(states, t, t)
     found = np.linalg.eigvals(jacobian(cell, states, weights, t)).astype(np.complex128)
     return np.asarray(found[np.argsort(-np.abs(found), kind="stable")])
@@ -116,6 +119,7 @@ def lyapunov_exponents(
 
     Source: Benettin et al. 1980; of LSTMs and GRUs: Vogt et al. 2022.
     """
+    states, weights = run_of(cell, states, weights, axes=0)
     last = states.h.shape[-2] - 1 if last is None else last
     _check(states, first, last)
     Q = _frame(len(jacobian(cell, states, weights, first)), leading)
@@ -163,6 +167,7 @@ def largest_lyapunov(cell: Cell, states: Any, weights: Weights, first: int = 1) 
 
     Source: `docs/math.md`, section "Spectra"; Benettin et al. 1980.
     """
+    states, weights = run_of(cell, states, weights)
     *lead, T_and_1, H = states.h.shape
     _check(states, first, T_and_1 - 1)
     one_state = cell.slopes(states, weights, first, first).past_cell is None
@@ -197,8 +202,7 @@ def _moved(slopes: Slopes, k: int, weight_hh: Array, v: Array) -> Array:
 def _frame(n: int, leading: int | None) -> Array:
     if leading is None:
         return np.eye(n)
-    if not 1 <= leading <= n:
-        raise ValueError(f"leading is {leading}: allowed are 1 … {n}")
+    leading = integer("leading", leading, 1, n)
     return np.linalg.qr(np.random.RandomState(0).standard_normal((n, leading)))[0]
 
 
@@ -260,5 +264,5 @@ def _of_two_states(carry: Array, K: Array, V: Array, r: Array) -> list[Array]:
 
 def _check(states: Any, first: int, last: int) -> None:
     T = states.h.shape[-2] - 1
-    if not 1 <= first <= last <= T:
+    if not 1 <= integer("first", first) <= integer("last", last) <= T:
         raise ValueError(f"the steps {first} … {last} do not lie within 1 … {T}")

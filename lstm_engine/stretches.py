@@ -23,6 +23,7 @@ from lstm_engine.gates import Array
 from lstm_engine.one_step import recurrence
 from lstm_engine.scaled import LOG10_2
 from lstm_engine.survival import checked, log10_rms, near_the_ends, units_alone
+from lstm_engine.validation import run_of
 from lstm_engine.walk import SQUARES
 from lstm_engine.weights import Weights
 
@@ -50,6 +51,7 @@ def direct_between(cell: Cell, states: Any, weights: Weights, grid: Iterable[int
     Returns:
         (N, N), log10, no unit; entry [s, t], nan where s > t.
     """
+    states, weights = run_of(cell, states, weights, axes=0)
     at = checked(grid, states.h.shape[0] - 1)
     return _diagonal_between(cell.log10_carry(states, weights), at)
 
@@ -70,6 +72,7 @@ def exact_between(cell: Cell, states: Any, weights: Weights, grid: Iterable[int]
     Raises:
         NearTheEnds: a unit came near the ends of float64; nothing is told.
     """
+    states, weights = run_of(cell, states, weights, axes=0)
     at = checked(grid, states.h.shape[0] - 1)
     log10_factors = units_alone(cell, states, weights)
     if log10_factors is not None:

@@ -17,10 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lstm_engine import validation
 from lstm_engine.cell import Cell
 from lstm_engine.cell_walk import CellWalk
 from lstm_engine.cells.rnn import Rnn
 from lstm_engine.gates import LN10, Array
+from lstm_engine.validation import as_checked, rnn_named, run_of
 from lstm_engine.walk import RnnWalk, diagonals, running_sum
 from lstm_engine.weights import Weights
 
@@ -65,6 +67,7 @@ def cell_survival(
         Arrays with a leading axis where `states` has one; a row of it holds the same bits that the
         experiment alone would give.
     """
+    states, weights = run_of(cell, states, weights, axes=1, own_weights=True)
     if states.h.ndim == 2:
         found = cell_survival(cell, *alone_in_a_batch(states, weights), steps)
         return CellSurvival(found.steps, *(array[0] for array in _arrays(found)))
@@ -102,6 +105,8 @@ def rnn_survival(
     Returns:
         Arrays with a leading axis where `states` has one.
     """
+    rnn_named(rnn)
+    states, weights = run_of(rnn, states, weights, axes=1, own_weights=True)
     if states.h.ndim == 2:
         found = rnn_survival(rnn, *alone_in_a_batch(states, weights), steps)
         return RnnSurvival(found.steps, *(array[0] for array in _arrays(found)))
@@ -122,7 +127,8 @@ def rnn_survival(
 def alone_in_a_batch(states: Any, weights: Weights) -> tuple[Any, Weights]:
     """One experiment with a leading axis of one."""
     lone = type(states)(*(array[None] for array in _arrays(states)))
-    return lone, Weights._make(None if w is None else w[None] for w in weights)
+    with_axis = Weights._make(None if w is None else w[None] for w in weights)
+    return as_checked(lone, with_axis), with_axis
 
 
 def _arrays(found: Any) -> list[Array]:
@@ -185,10 +191,7 @@ def _rnn_alone(rnn: Rnn, states: Any, weights: Weights) -> Array:
 
 def checked(steps: Iterable[int] | None, T: int) -> Steps:
     """The steps as an array, every one of 0 … T by default; ValueError if they do not increase."""
-    at = np.arange(T + 1) if steps is None else np.asarray(list(steps), dtype=np.int64)
-    if at.size and (at[0] < 0 or at[-1] > T or (np.diff(at) <= 0).any()):
-        raise ValueError(f"steps must increase within 0 … {T}")
-    return at
+    return validation.steps(steps, T)
 
 
 def _first_of(at: Steps) -> int:

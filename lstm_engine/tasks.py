@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstm_engine.gates import Array
+from lstm_engine.validation import integer, one_of
 from lstm_engine.weights import stream
 
 Labels = NDArray[np.int64]
@@ -75,6 +76,7 @@ def draw_examples(
     Source: `docs/math.md`, section "Training".
     """
     asked = task_of(task, T, text)
+    n, size = integer("n", n, 0), integer("size", size, 1)
     return asked.draw(stream(seed, f"task.{task}", n), size, T, text)
 
 
@@ -86,11 +88,12 @@ def task_of(name: str, T: int, text: str = "") -> Task:
         T: steps.
         text: of the text task.
     """
-    if name not in TASKS:
-        raise ValueError(f"task is {name!r}: allowed are {', '.join(TASKS)}")
-    task = TASKS[name]
+    task = TASKS[one_of("task", name, TASKS)]
+    T = integer("T", T)
     if task.least > T:
         raise ValueError(f"T is {T}: the {name} task needs at least {task.least} steps")
+    if not isinstance(text, str):
+        raise ValueError(f"text is {text!r}: it must be a str")
     if name == "text" and len(set(text)) < 2:
         raise ValueError("the text task needs a text of at least two different characters")
     return task

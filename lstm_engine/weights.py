@@ -5,10 +5,11 @@ keeps frozen. Only seed, shape and init change a draw. `docs/math.md`, section "
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from lstm_engine import validation
 from lstm_engine.gates import Array
 
 if TYPE_CHECKING:
@@ -41,15 +42,11 @@ STREAMS = (
 )
 
 
+INITS = ("keras", "pytorch", "normal")
 KERAS_BIASES = {"f": 1.0}
 
 
-class Weights(NamedTuple):
-    """The tensors of one recurrent layer: n gate blocks of H rows stacked (n = 1: an RNN).
-
-    "…" is nothing, or a leading axis that holds several experiments of one shape (`batch`).
-    """
-
+class _Tensors(NamedTuple):
     weight_ih: Array  # (…, nH, D)
     weight_hh: Array  # (…, nH, H); (…, 0, H) for a cell that does not recur
     bias_ih: Array  # (…, nH)
@@ -57,15 +54,40 @@ class Weights(NamedTuple):
     peephole: Array | None = None  # (…, 3, H), what i, f and o see of the cell
 
 
+class Weights(_Tensors):
+    """The tensors of one recurrent layer: n gate blocks of H rows stacked (n = 1: an RNN).
+
+        weight_ih (…, nH, D)   weight_hh (…, nH, H)   bias_ih, bias_hh (…, nH)   peephole (…, 3, H)
+
+    "…" is nothing, or a leading axis that holds several experiments of one shape (`batch`). A cell
+    that does not recur has weight_hh (…, 0, H) and bias_hh (…, 0); only a cell with peepholes has
+    `peephole`, else it is None. What takes weights converts other real numbers to float64.
+
+    Raises:
+        ValueError: where there are not four or five arrays.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, *tensors: Any, **named: Any) -> "Weights":
+        """A named tuple of the arrays as they are."""
+        try:
+            return super().__new__(cls, *tensors, **named)
+        except TypeError:
+            validation.refuse_count(tensors, named)
+            raise
+
+
 def batch(layers: Sequence[Weights]) -> Weights:
     """Layers of one shape side by side, along a new leading axis."""
+    validation.alike(layers)
     stacked = (None if t[0] is None else np.stack(t) for t in zip(*layers, strict=True))
     return Weights._make(stacked)
 
 
 def stream(seed: int, name: str, *key: int) -> np.random.RandomState:
     """The random stream of one tensor, frozen by NumPy's policy on RandomState."""
-    sequence = np.random.SeedSequence([seed, STREAMS.index(name), *key])
+    sequence = np.random.SeedSequence([validation.seed(seed), STREAMS.index(name), *key])
     return np.random.RandomState(np.random.MT19937(sequence))
 
 
@@ -100,9 +122,11 @@ def draw_cell(
 
     Source: `docs/math.md`, "Weights"; chrono: Tallec & Ollivier 2018.
     """
+    validation.cell_named(cell)
+    gain, biases = validation.number("gain", gain), validation.biases(biases)
     drawn = _draw_layer("cell", init, D, H, blocks=len(cell.GATES), seed=seed)
     bias_ih, bias_hh = (bias.reshape(-1, H).copy() for bias in (drawn.bias_ih, drawn.bias_hh))
-    if chrono and chrono < 3:
+    if 0 != validation.number("chrono", chrono) < 3:
         raise ValueError(f"chrono is {chrono}: allowed are 0 (off) and 3 or more")
     for block, gate in enumerate(cell.GATES):
         if chrono and gate in cell.CHRONO:
@@ -132,16 +156,18 @@ def draw_rnn(
 
     Source: `docs/math.md`, "Weights".
     """
-    if rnn_init == "identity":
+    gain = validation.number("gain", gain)
+    if validation.one_of("rnn_init", rnn_init, ("same", "identity")) == "identity":
+        D, H = validation.integer("D", D, 1), validation.integer("H", H, 1)
         weight_ih = 0.001 * stream(seed, "rnn.weight_ih").standard_normal((H, D))
         return Weights(weight_ih, gain * np.eye(H), np.zeros(H), np.zeros(H))
-    if rnn_init != "same":
-        raise ValueError(f"rnn_init is {rnn_init!r}: allowed are 'same' and 'identity'")
     drawn = _draw_layer("rnn", init, D, H, blocks=1, seed=seed)
     return drawn._replace(weight_hh=drawn.weight_hh * gain)
 
 
 def _draw_layer(layer: str, init: str, D: int, H: int, *, blocks: int, seed: int) -> Weights:
+    validation.one_of("init", init, INITS)
+    D, H = validation.integer("D", D, 1), validation.integer("H", H, 1)
     rows = blocks * H
     ih, hh = stream(seed, f"{layer}.weight_ih"), stream(seed, f"{layer}.weight_hh")
     if init == "keras":
@@ -152,11 +178,9 @@ def _draw_layer(layer: str, init: str, D: int, H: int, *, blocks: int, seed: int
         k = 1.0 / np.sqrt(H)
         biases = (stream(seed, f"{layer}.{b}").uniform(-k, k, rows) for b in ("bias_ih", "bias_hh"))
         return Weights(ih.uniform(-k, k, (rows, D)), hh.uniform(-k, k, (rows, H)), *biases)
-    if init == "normal":
-        weight_ih = ih.standard_normal((rows, D)) / np.sqrt(D)
-        weight_hh = hh.standard_normal((rows, H)) / np.sqrt(H)
-        return Weights(weight_ih, weight_hh, *np.zeros((2, rows)))
-    raise ValueError(f"init is {init!r}: allowed are 'keras', 'pytorch' and 'normal'")
+    weight_ih = ih.standard_normal((rows, D)) / np.sqrt(D)
+    weight_hh = hh.standard_normal((rows, H)) / np.sqrt(H)
+    return Weights(weight_ih, weight_hh, *np.zeros((2, rows)))
 
 
 def _draw_peepholes(init: str, H: int, seed: int) -> Array:

@@ -118,7 +118,7 @@ def test_a_cell_knows_what_a_cell_is_and_neither_the_others_nor_those_who_use_it
     name: str,
 ) -> None:
     beneath = {f"lstm_engine.{layer}" for layer in ("cell", "errors", "gates", "weights")}
-    assert reachable(name) <= beneath
+    assert reachable(name) <= beneath | set(within("lstm_engine.validation"))
 
 
 @pytest.mark.parametrize("name", sorted(set(within("lstm_engine")) - {*CELLS, "lstm_engine"}))

@@ -34,6 +34,7 @@ from lstm_engine.gates import (
     softplus,
     tanh_slope,
 )
+from lstm_engine.validation import Kind, checked_forward
 from lstm_engine.weights import Weights
 
 NAME, TITLE = "coupled", "coupled LSTM (CIFG)"
@@ -42,7 +43,7 @@ CHRONO = {"f": 1}
 RECURRENT, PEEPHOLES = True, False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class States:
     """Everything a forward pass leaves behind; h[0] and c[0] are the initial zeros."""
 
@@ -67,6 +68,7 @@ def step(weights: Weights, seen: Array, heard: Array, h: Array, c: Array) -> tup
     return o * np.tanh(c), c, f, g, o, i, c_minus_g, a_f, a_g, a_o
 
 
+@checked_forward(Kind(NAME, GATES, RECURRENT, PEEPHOLES))
 def forward(weights: Weights, x: Array) -> States:
     """Run the coupled LSTM over x (…, T, D) from h_0 = c_0 = 0; |c| stays below 1.
 

@@ -33,6 +33,7 @@ from lstm_engine.gates import (
     softplus,
     tanh_slope,
 )
+from lstm_engine.validation import Kind, checked_forward
 from lstm_engine.weights import Weights
 
 NAME, TITLE = "gru", "GRU"
@@ -41,7 +42,7 @@ CHRONO = {"f": 1}
 RECURRENT, PEEPHOLES = True, False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class States:
     """Everything a forward pass leaves behind; h[0] is the initial zeros, and c is h."""
 
@@ -69,6 +70,7 @@ def step(weights: Weights, seen: Array, heard: Array, h: Array, c: Array) -> tup
     return h, h, r, z, n, c - n, a_r, a_z, a_n, heard_n
 
 
+@checked_forward(Kind(NAME, GATES, RECURRENT, PEEPHOLES))
 def forward(weights: Weights, x: Array) -> States:
     """Run the GRU over x (…, T, D) from h_0 = 0; |h| stays below 1.
 

@@ -23,6 +23,7 @@ from lstm_engine.gates import (
     softplus,
     tanh_slope,
 )
+from lstm_engine.validation import Kind, checked_forward
 from lstm_engine.weights import Weights
 
 NAME, TITLE = "lstm", "LSTM"
@@ -31,7 +32,7 @@ CHRONO = {"i": -1, "f": 1}
 RECURRENT, PEEPHOLES = True, False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class States:
     """Everything a forward pass leaves behind; h[0] and c[0] are the initial zeros."""
 
@@ -55,6 +56,7 @@ def step(weights: Weights, seen: Array, heard: Array, h: Array, c: Array) -> tup
     return o * np.tanh(c), c, i, f, g, o, a_i, a_f, a_g, a_o
 
 
+@checked_forward(Kind(NAME, GATES, RECURRENT, PEEPHOLES))
 def forward(weights: Weights, x: Array) -> States:
     """Run the LSTM over x (…, T, D) from h_0 = c_0 = 0: `step`, in a fraction of its time.
 

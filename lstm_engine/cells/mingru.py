@@ -14,6 +14,7 @@ import numpy as np
 from lstm_engine.cell import Slopes, unroll
 from lstm_engine.differences import Exponents, carry, close
 from lstm_engine.gates import Array, log10_sigmoid, sigmoid, sigmoid_slope
+from lstm_engine.validation import Kind, checked_forward
 from lstm_engine.weights import Weights
 
 NAME, TITLE = "mingru", "minGRU"
@@ -22,7 +23,7 @@ CHRONO = {"f": 1}
 RECURRENT, PEEPHOLES = False, False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class States:
     """Everything a forward pass leaves behind; h[0] is the initial zeros, and c is h."""
 
@@ -42,6 +43,7 @@ def step(weights: Weights, seen: Array, heard: Array, h: Array, c: Array) -> tup
     return h, h, f, g, c - g, a_f
 
 
+@checked_forward(Kind(NAME, GATES, RECURRENT, PEEPHOLES))
 def forward(weights: Weights, x: Array) -> States:
     """Run the minGRU over x (…, T, D) from h_0 = 0; |h| stays within the largest |g|.
 

@@ -16,6 +16,7 @@ import numpy as np
 from lstm_engine.cell import Slopes, unroll
 from lstm_engine.differences import Exponents, carry, close
 from lstm_engine.gates import Array, log10_sigmoid, sigmoid, sigmoid_slope, softplus
+from lstm_engine.validation import Kind, checked_forward
 from lstm_engine.weights import Weights
 
 NAME, TITLE = "minlstm", "minLSTM"
@@ -24,7 +25,7 @@ CHRONO = {"i": -1, "f": 1}
 RECURRENT, PEEPHOLES = False, False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class States:
     """Everything a forward pass leaves behind; h[0] is the initial zeros, and c is h."""
 
@@ -47,6 +48,7 @@ def step(weights: Weights, seen: Array, heard: Array, h: Array, c: Array) -> tup
     return h, h, i, f, g, c - g, a_i, a_f
 
 
+@checked_forward(Kind(NAME, GATES, RECURRENT, PEEPHOLES))
 def forward(weights: Weights, x: Array) -> States:
     """Run the minLSTM over x (…, T, D) from h_0 = 0; |h| stays within the largest |g|.
 

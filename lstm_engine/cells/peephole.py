@@ -25,6 +25,7 @@ from lstm_engine.gates import (
     softplus,
     tanh_slope,
 )
+from lstm_engine.validation import Kind, checked_forward
 from lstm_engine.weights import Weights
 
 NAME, TITLE = "peephole", "LSTM with peepholes"
@@ -33,7 +34,7 @@ CHRONO = {"i": -1, "f": 1}
 RECURRENT, PEEPHOLES = True, True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class States:
     """Everything a forward pass leaves behind; h[0] and c[0] are the initial zeros."""
 
@@ -61,6 +62,7 @@ def step(weights: Weights, seen: Array, heard: Array, h: Array, c: Array) -> tup
     return o * np.tanh(c), c, i, f, g, o, a_i, a_f, a_g, a_o
 
 
+@checked_forward(Kind(NAME, GATES, RECURRENT, PEEPHOLES))
 def forward(weights: Weights, x: Array) -> States:
     """Run the LSTM with peepholes over x (…, T, D) from h_0 = c_0 = 0.
 

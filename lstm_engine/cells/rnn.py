@@ -13,10 +13,11 @@ import numpy as np
 
 from lstm_engine.cell import Slopes, refuse_the_infinite
 from lstm_engine.gates import NONLINEARITIES, Array
+from lstm_engine.validation import checked_method, one_of
 from lstm_engine.weights import Weights
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RnnStates:
     """Everything a forward pass leaves behind; h[0] is the initial zeros, and c is h."""
 
@@ -40,8 +41,7 @@ class Rnn:
     States: ClassVar[type[RnnStates]] = RnnStates
 
     def __post_init__(self) -> None:
-        if self.act not in NONLINEARITIES:
-            raise ValueError(f"act is {self.act!r}: allowed are {', '.join(NONLINEARITIES)}")
+        one_of("act", self.act, NONLINEARITIES)
 
     def step(
         self, weights: Weights, seen: Array, heard: Array, h: Array, c: Array
@@ -51,6 +51,7 @@ class Rnn:
         h = NONLINEARITIES[self.act].value(a)
         return h, h, a
 
+    @checked_method
     def forward(self, weights: Weights, x: Array) -> RnnStates:
         """Run the RNN over x (…, T, D) from h_0 = 0.
 

@@ -15,6 +15,7 @@ from lstm_engine.tasks import SOLVED, Task, draw_examples, task_of
 from lstm_engine.training.network import Parameters, draw_read_out, flat, views
 from lstm_engine.training.optimiser import OPTIMISERS, Moved, adam, clipped, sgd
 from lstm_engine.training.unrolled import Found, Unrolled
+from lstm_engine.validation import cell_named, instance, integer, layer, number, one_of, seed
 from lstm_engine.weights import Weights
 
 LATELY = 10  # updates whose mean loss says whether a task is solved
@@ -39,14 +40,11 @@ class Setting:
 
     def __post_init__(self) -> None:
         task_of(self.task, self.T, self.text)
-        if self.optimiser not in OPTIMISERS:
-            raise ValueError(
-                f"optimiser is {self.optimiser!r}: allowed are {', '.join(OPTIMISERS)}"
-            )
-        if self.batch < 1:
-            raise ValueError(f"batch is {self.batch}: at least 1 is needed")
-        if not 0 <= self.rate < np.inf or not 0 <= self.clip < np.inf:
-            raise ValueError("rate and clip must be finite and not below 0")
+        one_of("optimiser", self.optimiser, OPTIMISERS)
+        integer("batch", self.batch, 1)
+        seed(self.seed)
+        for name in ("rate", "clip"):
+            number(name, getattr(self, name), "finite numbers not below 0", low=0.0)
 
     @property
     def asked(self) -> Task:
@@ -95,6 +93,8 @@ def begin(cell: Cell, weights: Weights, setting: Setting) -> Learner:
     Raises:
         ValueError: where the weights have another number of inputs.
     """
+    instance("setting", setting, Setting, "a Setting")
+    weights = layer(cell, weights, axes=0)
     D, outputs = setting.asked.sizes(setting.text)
     if weights.weight_ih.shape[-1] != D:
         raise ValueError(f"the weights have {weights.weight_ih.shape[-1]} inputs, not {D}")
@@ -105,6 +105,9 @@ def begin(cell: Cell, weights: Weights, setting: Setting) -> Learner:
 
 def parameters(cell: Cell, learner: Learner, setting: Setting) -> Parameters:
     """What a learner is: weights and read-out under their names; views of its theta."""
+    instance("setting", setting, Setting, "a Setting")
+    cell_named(cell)
+    instance("learner", learner, Learner, "a Learner, of begin or train")
     D, outputs = setting.asked.sizes(setting.text)
     return views(cell, learner.theta, D, learner.H, outputs)
 
@@ -129,6 +132,7 @@ def train(cell: Cell, learner: Learner, setting: Setting, updates: int) -> tuple
 
     Source: `docs/math.md`, section "Training".
     """
+    _, updates = parameters(cell, learner, setting), integer("updates", updates, 0)
     before = learner.updates
     rows: list[list[float]] = []
     unrolled = Unrolled(

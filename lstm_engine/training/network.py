@@ -60,6 +60,12 @@ def views(cell: Cell, theta: Array, D: int, H: int, outputs: int) -> Parameters:
     shapes: list[tuple[int, ...]] = [(rows, D), (heard, H), (rows,), (heard,)]
     shapes += [(3, H)] if cell.PEEPHOLES else []
     shapes += [(outputs, H), (outputs,)]
+    needed = sum(prod(shape) for shape in shapes)
+    if theta.shape != (needed,):
+        raise ValueError(
+            f"learner.theta is {theta.shape}: for {cell.NAME} with H = {H}, D = {D} and {outputs} "
+            f"outputs it must be {(needed,)}; cell and setting must be those of begin"
+        )
     ends = np.cumsum([prod(shape) for shape in shapes])
     parts = np.split(theta, ends[:-1])
     *weights, weight_ho, bias_o = (p.reshape(s) for p, s in zip(parts, shapes, strict=True))

@@ -20,6 +20,7 @@ from lstm_engine.gates import Array
 from lstm_engine.tasks import Examples, Task
 from lstm_engine.training.loss import cross_entropy, mean_square
 from lstm_engine.training.network import Parameters
+from lstm_engine.validation import network_and_examples
 from lstm_engine.weights import Weights
 
 BLOCK_BYTES = 2**17  # of one state over a block of steps
@@ -51,6 +52,7 @@ def loss_and_gradients(cell: Cell, parameters: Parameters, examples: Examples, t
 
     Source: `docs/math.md`, sections "The full backward pass" and "Training".
     """
+    parameters, examples = network_and_examples(cell, parameters, examples, task)
     return Unrolled(cell, parameters, examples.x.shape).run(parameters, examples, task)
 
 
