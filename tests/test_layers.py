@@ -113,11 +113,14 @@ CELLS = [name for name in within("lstm_engine.cells") if name != "lstm_engine.ce
 GATED = {name for name in CELLS if name != "lstm_engine.cells.rnn"}
 
 
+BENEATH_CELLS = ("cell", "differences", "errors", "gates", "scaled", "weights")
+
+
 @pytest.mark.parametrize("name", ["lstm_engine.cell", *CELLS])
 def test_a_cell_knows_what_a_cell_is_and_neither_the_others_nor_those_who_use_it(
     name: str,
 ) -> None:
-    beneath = {f"lstm_engine.{layer}" for layer in ("cell", "errors", "gates", "weights")}
+    beneath = {f"lstm_engine.{layer}" for layer in BENEATH_CELLS}
     assert reachable(name) <= beneath | set(within("lstm_engine.validation"))
 
 
