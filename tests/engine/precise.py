@@ -4,11 +4,11 @@ The Jacobians of whole steps are multiplied up by the plain chain rule,
 
     P_T = [I 0]      P_{t−1} = P_t J_t      E_t = Pc_t + Ph_t diag(r_t), E_0 = Pc_0
 
-D is the product of the carries, R = E − D by its own recursion. All is worked out twice, the second time with at
-least 128 bits more, and returned only where both agree to 1e-12 in log10; otherwise the bits are
-doubled. An error of the first time is 2^128 times smaller in the second. With `balls=True` Arb's
-own bounds on every rounding are carried through forward and backward pass instead: proven, but
-they grow by some bits each step, so it takes short runs.
+D is the product of the carries, R = E − D by its own recursion. All is worked out twice, the second
+time with at least 128 bits more, and returned only where both agree to 1e-12 in log10; otherwise
+the bits are doubled. An error of the first time is 2^128 times smaller in the second. With
+`balls=True` Arb's own bounds on every rounding are carried through forward and backward pass: that
+is proven, but the bounds grow by some bits each step, so it takes short runs.
 
 Source: Johansson 2017, "Arb: efficient arbitrary-precision midpoint-radius interval arithmetic".
 """
