@@ -193,8 +193,8 @@ def gate_gradients(problem: Problem, dh: np.ndarray, balls: bool = False) -> dic
             np.array([[log10_of(v * v) / 2 for v in row] for row in rows]) for rows in sides
         )
 
-    found = iter(settled(compute, balls)[0])
-    return {name: Gate(next(found), next(found)) for name in names}
+    result = iter(settled(compute, balls)[0])
+    return {name: Gate(next(result), next(result)) for name in names}
 
 
 def _width(problem: Problem) -> int:

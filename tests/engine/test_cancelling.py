@@ -34,8 +34,8 @@ def random_experiment(n: int) -> Experiment:
 def misses(one: Experiment, expected: Survival) -> list[str]:
     """By how much the engine is off in each of its numbers, where it is by more than 1e-9."""
     cell, states, weights = states_of(one.problem)
-    found = cell_survival(cell, states, weights, one.steps)
-    off = {name: difference(getattr(found, name), getattr(expected, name)) for name in NAMES}
+    result = cell_survival(cell, states, weights, one.steps)
+    off = {name: difference(getattr(result, name), getattr(expected, name)) for name in NAMES}
     return [f"{one}: {name} is {by:.3g} off" for name, by in off.items() if not by < CLOSE]
 
 
@@ -78,9 +78,9 @@ def test_what_is_not_chosen_keeps_its_digits_too(part: int) -> None:
 
 @pytest.mark.parametrize("one", CANCELLING[::40], ids=lambda one: f"{one.cell}-{one.seed}")
 def test_the_listed_experiments_cancel(one: Experiment) -> None:
-    found = survival(one.problem, one.steps)
-    larger = np.maximum(found.log10_direct, found.log10_detours)
-    by_direct, by_both = found.log10_exact - found.log10_direct, found.log10_exact - larger
+    result = survival(one.problem, one.steps)
+    larger = np.maximum(result.log10_direct, result.log10_detours)
+    by_direct, by_both = result.log10_exact - result.log10_direct, result.log10_exact - larger
     assert by_direct.min() <= -3 or by_both.min() <= -6
 
 
@@ -127,9 +127,9 @@ def test_a_known_cancellation_is_right(one: Experiment, t: int, exact_rms: float
     expected = survival(one.problem, [t])
     assert expected.exact_rms[0] == pytest.approx(exact_rms, abs=1e-3)
     cell, states, weights = states_of(one.problem)
-    found = cell_survival(cell, states, weights, [t])
-    assert found.exact_rms[0] == pytest.approx(expected.exact_rms[0], abs=CLOSE)
-    assert difference(found.log10_exact, expected.log10_exact) < CLOSE
+    result = cell_survival(cell, states, weights, [t])
+    assert result.exact_rms[0] == pytest.approx(expected.exact_rms[0], abs=CLOSE)
+    assert difference(result.log10_exact, expected.log10_exact) < CLOSE
 
 
 def test_a_coupled_cell_that_has_settled_keeps_its_digits() -> None:
@@ -138,6 +138,6 @@ def test_a_coupled_cell_that_has_settled_keeps_its_digits() -> None:
     expected = survival(one.problem, [10])
     assert expected.log10_exact[0, 1] == pytest.approx(-134.622, abs=1e-3)
     cell, states, weights = states_of(one.problem)
-    found = cell_survival(cell, states, weights, [10])
-    assert difference(found.log10_exact, expected.log10_exact) < CLOSE
-    assert difference(found.log10_detours, expected.log10_detours) < CLOSE
+    result = cell_survival(cell, states, weights, [10])
+    assert difference(result.log10_exact, expected.log10_exact) < CLOSE
+    assert difference(result.log10_detours, expected.log10_detours) < CLOSE
