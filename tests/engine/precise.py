@@ -4,28 +4,37 @@ The Jacobians of whole steps are multiplied up by the plain chain rule,
 
     P_T = [I 0]      P_{t−1} = P_t J_t      E_t = Pc_t + Ph_t diag(r_t), E_0 = Pc_0
 
-D is the product of the carries, R = E − D. Everything is worked out twice, the second time with at
-least 128 bits more, and returned only where both agree to 1e-12 in log10; otherwise the bits are
-doubled. An error of the first time is 2^128 times smaller in the second. With `balls=True` Arb's
-own bounds on every rounding are carried through forward and backward pass instead: proven, but
-they grow by some bits each step, so it takes short runs.
+D is the product of the carries, R = E − D by its own recursion. All is worked out twice, the second
+time with at least 128 bits more, and returned only where both agree to 1e-12 in log10; otherwise
+the bits are doubled. An error of the first time is 2^128 times smaller in the second. With
+`balls=True` Arb's own bounds on every rounding are carried through forward and backward pass: that
+is proven, but the bounds grow by some bits each step, so it takes short runs.
 
 Source: Johansson 2017, "Arb: efficient arbitrary-precision midpoint-radius interval arithmetic".
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
-from flint import arb, arb_mat, ctx
+from flint import arb, arb_mat
 
+from tests.engine.digits import (
+    BITS,
+    diagonal,
+    difference,
+    log10_norms,
+    log10_of,
+    log10_rms,
+    plus,
+    precision,
+    settled,
+    times,
+)
 from tests.engine.precise_cells import Rows, Step, TooFewBits, Vector, run
 
-AGREE = 1e-12  # of a log10
 CONVINCING = 1e-11  # of a log10, after a change by 1e-15
-BITS = (160, 288, 576, 1152, 2304)
-BITS_OF_BALLS = (384, 768, 1536, 3072, 6144)
 
 
 class Survival(NamedTuple):
@@ -61,16 +70,6 @@ class Gate(NamedTuple):
 
     after: np.ndarray
     before: np.ndarray
-
-
-@contextmanager
-def precision(bits: int) -> Iterator[None]:
-    """Work with so many bits."""
-    before, ctx.prec = ctx.prec, bits
-    try:
-        yield
-    finally:
-        ctx.prec = before
 
 
 class Problem(NamedTuple):
@@ -133,7 +132,7 @@ def entries(problem: Problem, s: int, t: int, balls: bool = False) -> Entries:
         ((_, product),) = _products(steps, _from_c(steps, H), [s], balls)
         table = _exact(product, steps[s - 1] if s else None, H).table()
         sign = np.array([[float(e.sgn().mid()) for e in row] for row in table])
-        return Entries(sign, np.array([[_log10(e * e) / 2 for e in row] for row in table]))
+        return Entries(sign, np.array([[log10_of(e * e) / 2 for e in row] for row in table]))
 
     return settled(compute, balls)[0]
 
@@ -147,7 +146,7 @@ def from_to(problem: Problem, grid: list[int], balls: bool = False) -> np.ndarra
         for n, t in enumerate(grid):
             for s, product in _products(steps[:t], _from_c(steps, H), grid[: n + 1], balls):
                 exact = _exact(product, steps[s - 1] if s else None, H)
-                rms[grid.index(s), n] = _rms(exact.table())
+                rms[grid.index(s), n] = log10_rms(exact.table())
         return (rms,)
 
     return settled(compute, balls)[0][0]
@@ -159,13 +158,17 @@ def blocks(problem: Problem, at: Iterable[int], balls: bool = False) -> Blocks:
 
     def compute() -> Blocks:
         steps, H = problem.run(balls), _width(problem)
-        rows = _diagonal([arb(1)] * 2 * H)
+        rows = diagonal([arb(1)] * 2 * H)
         norms: list[list[Vector]] = []
         for _, product in _products(steps, rows, at, balls):
             table = product.table()
             halves = (table[:H], table[H:])
             norms.append(
-                [_norms([r[side : side + H] for r in half]) for half in halves for side in (0, H)]
+                [
+                    log10_norms([r[side : side + H] for r in half])
+                    for half in halves
+                    for side in (0, H)
+                ]
             )
         return Blocks(*(np.array([n[k] for n in reversed(norms)]) for k in range(4)))
 
@@ -186,37 +189,12 @@ def gate_gradients(problem: Problem, dh: np.ndarray, balls: bool = False) -> dic
         steps = problem.run(balls)
         names[:] = steps[0].gates
         sides = _at_gates(steps, dh, balls)
-        return tuple(np.array([[_log10(v * v) / 2 for v in row] for row in rows]) for rows in sides)
+        return tuple(
+            np.array([[log10_of(v * v) / 2 for v in row] for row in rows]) for rows in sides
+        )
 
-    found = iter(settled(compute, balls)[0])
-    return {name: Gate(next(found), next(found)) for name in names}
-
-
-def settled(compute: Callable[[], Any], balls: bool = False) -> tuple[Any, int]:
-    """What `compute` returns, a tuple of arrays, where it no longer changes, and the bits for it.
-
-    Raises:
-        TooFewBits: the most bits do not suffice.
-    """
-    before = None
-    for bits in BITS_OF_BALLS if balls else BITS:
-        with precision(bits):
-            try:
-                now = compute()
-            except TooFewBits:
-                continue
-        if balls or (before and max(map(difference, before, now)) < AGREE):
-            return now, bits
-        before = now
-    raise TooFewBits(f"{bits} bits do not suffice")
-
-
-def difference(one: np.ndarray, other: np.ndarray) -> float:
-    """The largest difference; infinities and nan have to stand in the same places."""
-    same = (one == other) | (np.isnan(one) & np.isnan(other))
-    with np.errstate(invalid="ignore"):
-        apart = np.where(same, 0.0, np.abs(one - other))
-    return float(np.where(np.isnan(apart), np.inf, apart).max(initial=0.0))
+    result = iter(settled(compute, balls)[0])
+    return {name: Gate(next(result), next(result)) for name in names}
 
 
 def _width(problem: Problem) -> int:
@@ -226,8 +204,8 @@ def _width(problem: Problem) -> int:
 def _survival(problem: Problem, at: list[int], balls: bool) -> Survival:
     norms, rms = [], []
     for parts in _parts(problem.run(balls), at, _width(problem), balls):
-        norms.append([_norms(rows) for rows in parts])
-        rms.append([_rms(rows) for rows in parts])
+        norms.append([log10_norms(rows) for rows in parts])
+        rms.append([log10_rms(rows) for rows in parts])
     maps, means = np.array(norms[::-1]), np.array(rms[::-1])
     with np.errstate(invalid="ignore", over="ignore"):
         share = 1 / (1 + 10.0 ** (means[:, 2] - means[:, 0]))
@@ -249,15 +227,15 @@ def _parts(
         if step and step.output_slope is not None:
             into_h = [row[H:] for row in product.table()]
             detours = [
-                _plus(c, _by(h, step.output_slope)) for c, h in zip(crossed, into_h, strict=True)
+                plus(c, times(h, step.output_slope)) for c, h in zip(crossed, into_h, strict=True)
             ]
         if t in at:
-            yield _diagonal(direct), _exact(product, step, H).table(), detours
+            yield diagonal(direct), _exact(product, step, H).table(), detours
         if step:
-            direct, crossed = _by(direct, step.carry), [_by(row, step.carry) for row in detours]
+            direct, crossed = times(direct, step.carry), [times(row, step.carry) for row in detours]
             if step.crossing is not None:
                 more = (product * step.crossing).table()
-                crossed = [_plus(c, m) for c, m in zip(crossed, more, strict=True)]
+                crossed = [plus(c, m) for c, m in zip(crossed, more, strict=True)]
             if not balls:
                 crossed = [[v.mid() for v in row] for row in crossed]
 
@@ -267,14 +245,14 @@ def _exact(product: arb_mat, step: Step | None, H: int) -> arb_mat:
     table = product.table()
     exact = arb_mat([row[:H] for row in table])
     if step and step.output_slope is not None:
-        exact += arb_mat([row[H:] for row in table]) * arb_mat(_diagonal(step.output_slope))
+        exact += arb_mat([row[H:] for row in table]) * arb_mat(diagonal(step.output_slope))
     return exact
 
 
 def _from_c(steps: list[Step], H: int) -> Rows:
     """P_T: c_T, by the full state."""
     full = bool(steps) and steps[0].output_slope is not None
-    return [row + [arb(0)] * (H if full else 0) for row in _diagonal([arb(1)] * H)]
+    return [row + [arb(0)] * (H if full else 0) for row in diagonal([arb(1)] * H)]
 
 
 def _products(
@@ -288,14 +266,6 @@ def _products(
         if t:
             product = product * steps[t - 1].jacobian
             product = product if balls else product.mid()
-
-
-def _plus(u: Vector, v: Vector) -> Vector:
-    return [a + b for a, b in zip(u, v, strict=True)]
-
-
-def _by(u: Vector, v: Vector) -> Vector:
-    return [a * b for a, b in zip(u, v, strict=True)]
 
 
 def _at_gates(steps: list[Step], dh: np.ndarray, balls: bool) -> list[Rows]:
@@ -319,35 +289,3 @@ def _at_gates(steps: list[Step], dh: np.ndarray, balls: bool) -> list[Rows]:
         back = arb_mat(1, len(whole), whole) * step.jacobian
         back = back if balls else back.mid()
     return sides
-
-
-def _diagonal(d: Vector) -> Rows:
-    return [[v if j == k else arb(0) for k in range(len(d))] for j, v in enumerate(d)]
-
-
-def _norms(rows: Rows) -> list[float]:
-    """log10 of the columns' norms."""
-    return [_log10(_sum_of_squares(column)) / 2 for column in zip(*rows, strict=True)]
-
-
-def _rms(rows: Rows) -> float:
-    """log10 of ‖rows‖_F/√H."""
-    return _log10(sum((_sum_of_squares(row) for row in rows), arb(0)) / len(rows)) / 2
-
-
-def _sum_of_squares(values: Iterable[arb]) -> arb:
-    return sum((v * v for v in values), arb(0))
-
-
-def _log10(value: arb) -> float:
-    """log10 of what is not negative; −inf only where it is exactly zero.
-
-    Raises:
-        TooFewBits: the bound on the error is above 1e-12.
-    """
-    if value.is_zero():
-        return -np.inf
-    log10 = value.log() / arb.const_log10()
-    if not log10.is_finite() or float(log10.rad()) > AGREE:
-        raise TooFewBits("a logarithm")
-    return float(log10.mid())

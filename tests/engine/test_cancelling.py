@@ -5,7 +5,7 @@ which a change of the weights by 1e-15 moves the reference by 1e-10 or more in l
 float64 can be held to 1e-9 there. Hardly any is, and their number is bounded.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
@@ -34,13 +34,13 @@ def random_experiment(n: int) -> Experiment:
 def misses(one: Experiment, expected: Survival) -> list[str]:
     """By how much the engine is off in each of its numbers, where it is by more than 1e-9."""
     cell, states, weights = states_of(one.problem)
-    found = cell_survival(cell, states, weights, one.steps)
-    off = {name: difference(getattr(found, name), getattr(expected, name)) for name in NAMES}
+    result = cell_survival(cell, states, weights, one.steps)
+    off = {name: difference(getattr(result, name), getattr(expected, name)) for name in NAMES}
     return [f"{one}: {name} is {by:.3g} off" for name, by in off.items() if not by < CLOSE]
 
 
-def judge(experiments: Iterable[Experiment], record: Callable[[str, object], None]) -> None:
-    """Compare each that is not chaotic; at most one in ten may be."""
+def judge(experiments: Iterable[Experiment]) -> None:
+    """Compare each that is not chaotic; at most one in twenty may be."""
     wrong, chaotic, total = [], 0, 0
     for one in experiments:
         total += 1
@@ -52,9 +52,8 @@ def judge(experiments: Iterable[Experiment], record: Callable[[str, object], Non
             wrong += misses(one, expected)
         else:
             chaotic += 1
-    record("compared", total - chaotic)
-    record("chaotic, left out", chaotic)
-    assert chaotic <= max(1, total // 10), f"{chaotic} of {total} are chaotic"
+    print(f"{chaotic} of {total} left out as chaotic")
+    assert chaotic <= max(1, total // 20), f"{chaotic} of {total} are chaotic"
     assert not wrong, f"{len(wrong)} numbers are wrong:\n" + "\n".join(wrong)
 
 
@@ -62,26 +61,26 @@ def test_there_are_four_hundred_of_every_cell_that_has_detours() -> None:
     assert len(CANCELLING) >= 400
     assert len(set(CANCELLING)) == len(CANCELLING)
     for cell in ("lstm", "lstm-1997", "peephole", "coupled", "gru"):
-        assert sum(one.cell == cell for one in CANCELLING) >= 40
+        assert sum(one.cell == cell for one in CANCELLING) >= 30
     assert {one.H for one in CANCELLING} == set(range(1, 9))
     assert {one.signal for one in CANCELLING} == {"noise", "zeros", "constant", "sine"}
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-def test_what_cancels_keeps_its_digits(part: int, record_property) -> None:
-    judge(CANCELLING[part::PARTS], record_property)
+def test_what_cancels_keeps_its_digits(part: int) -> None:
+    judge(CANCELLING[part::PARTS])
 
 
 @pytest.mark.parametrize("part", range(4))
-def test_what_is_not_chosen_keeps_its_digits_too(part: int, record_property) -> None:
-    judge((random_experiment(n) for n in range(part, 64, 4)), record_property)
+def test_what_is_not_chosen_keeps_its_digits_too(part: int) -> None:
+    judge(random_experiment(n) for n in range(part, 64, 4))
 
 
 @pytest.mark.parametrize("one", CANCELLING[::40], ids=lambda one: f"{one.cell}-{one.seed}")
 def test_the_listed_experiments_cancel(one: Experiment) -> None:
-    found = survival(one.problem, one.steps)
-    larger = np.maximum(found.log10_direct, found.log10_detours)
-    by_direct, by_both = found.log10_exact - found.log10_direct, found.log10_exact - larger
+    result = survival(one.problem, one.steps)
+    larger = np.maximum(result.log10_direct, result.log10_detours)
+    by_direct, by_both = result.log10_exact - result.log10_direct, result.log10_exact - larger
     assert by_direct.min() <= -3 or by_both.min() <= -6
 
 
@@ -128,9 +127,9 @@ def test_a_known_cancellation_is_right(one: Experiment, t: int, exact_rms: float
     expected = survival(one.problem, [t])
     assert expected.exact_rms[0] == pytest.approx(exact_rms, abs=1e-3)
     cell, states, weights = states_of(one.problem)
-    found = cell_survival(cell, states, weights, [t])
-    assert found.exact_rms[0] == pytest.approx(expected.exact_rms[0], abs=CLOSE)
-    assert difference(found.log10_exact, expected.log10_exact) < CLOSE
+    result = cell_survival(cell, states, weights, [t])
+    assert result.exact_rms[0] == pytest.approx(expected.exact_rms[0], abs=CLOSE)
+    assert difference(result.log10_exact, expected.log10_exact) < CLOSE
 
 
 def test_a_coupled_cell_that_has_settled_keeps_its_digits() -> None:
@@ -139,6 +138,6 @@ def test_a_coupled_cell_that_has_settled_keeps_its_digits() -> None:
     expected = survival(one.problem, [10])
     assert expected.log10_exact[0, 1] == pytest.approx(-134.622, abs=1e-3)
     cell, states, weights = states_of(one.problem)
-    found = cell_survival(cell, states, weights, [10])
-    assert difference(found.log10_exact, expected.log10_exact) < CLOSE
-    assert difference(found.log10_detours, expected.log10_detours) < CLOSE
+    result = cell_survival(cell, states, weights, [10])
+    assert difference(result.log10_exact, expected.log10_exact) < CLOSE
+    assert difference(result.log10_detours, expected.log10_detours) < CLOSE

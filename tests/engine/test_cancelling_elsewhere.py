@@ -51,13 +51,18 @@ def log10_norms(log10: np.ndarray) -> np.ndarray:
         return np.log10((10 ** (2 * (log10 - peak))).sum(axis=-1)) / 2 + peak[..., 0]
 
 
-def assert_entries(found, expected) -> None:
+def assert_entries(result, expected) -> None:
     """Each entry to 1e-9 of its column's largest; none that matters is zero or of another sign."""
     with np.errstate(under="ignore", invalid="ignore"):
         peak = expected.log10.max(axis=0)
-        ours = found.sign * 10.0 ** (found.log10 - peak)
+        ours = result.sign * 10.0 ** (result.log10 - peak)
         theirs = expected.sign * 10.0 ** (expected.log10 - peak)
     np.testing.assert_allclose(ours, theirs, rtol=1e-8, atol=1e-9)
+
+
+@pytest.mark.parametrize("one", FEW, ids=named)
+def test_none_of_these_is_chaotic(one: Experiment) -> None:
+    assert precise.survival_and_movement(one.problem, one.steps)[1] < CHAOTIC
 
 
 @pytest.mark.parametrize("one", FEW, ids=named)
@@ -71,18 +76,18 @@ def test_the_jacobian_between_two_steps(one: Experiment) -> None:
 def test_the_jacobian_at_one_unit_is_the_known_value() -> None:
     one = Experiment(T=200, H=1, D=3, init="normal", seed=1)
     cell, states, weights = states_of(one.problem)
-    found = jacobian_between(cell, states, weights, 0, 200)
-    assert found.log10[0, 0] == pytest.approx(-116.99254363, abs=1e-8)
-    assert found.sign == precise.entries(one.problem, 0, 200).sign
+    result = jacobian_between(cell, states, weights, 0, 200)
+    assert result.log10[0, 0] == pytest.approx(-116.99254363, abs=1e-8)
+    assert result.sign == precise.entries(one.problem, 0, 200).sign
 
 
 @pytest.mark.parametrize("one", [one for one in FEW if one.cell != "gru"], ids=named)
 def test_the_blocks_of_the_full_jacobian(one: Experiment) -> None:
     cell, states, weights = states_of(one.problem)
-    survival, found = cell_blocks(cell, states, weights, one.steps)
+    survival, result = cell_blocks(cell, states, weights, one.steps)
     expected = precise.blocks(one.problem, one.steps)
     for name in expected._fields:
-        assert difference(getattr(found, name), getattr(expected, name)) < CLOSE, name
+        assert difference(getattr(result, name), getattr(expected, name)) < CLOSE, name
     exact = precise.survival(one.problem, one.steps).log10_exact
     assert difference(survival.log10_exact, exact) < CLOSE
 
@@ -91,8 +96,8 @@ def test_the_blocks_of_the_full_jacobian(one: Experiment) -> None:
 def test_maps_from_every_step_to_every_other(one: Experiment) -> None:
     cell, states, weights = states_of(one.problem)
     expected = precise.from_to(one.problem, grid_of(one))
-    found = cell_from_to(cell, states, weights, grid_of(one)).exact_rms
-    assert difference(found, expected) < CLOSE
+    result = cell_from_to(cell, states, weights, grid_of(one)).exact_rms
+    assert difference(result, expected) < CLOSE
 
 
 def test_the_same_maps_by_stretches() -> None:
@@ -101,11 +106,11 @@ def test_the_same_maps_by_stretches() -> None:
     for one in FEW:
         cell, states, weights = states_of(one.problem)
         try:
-            found = exact_between(cell, states, weights, grid_of(one))
+            result = exact_between(cell, states, weights, grid_of(one))
         except NearTheEnds:
             continue
         compared += 1
-        assert difference(found, precise.from_to(one.problem, grid_of(one))) < CLOSE, one
+        assert difference(result, precise.from_to(one.problem, grid_of(one))) < CLOSE, one
     assert compared >= 5
 
 
@@ -125,16 +130,16 @@ def test_several_experiments_together(group: list[Experiment]) -> None:
     cell = CELLS[group[0].cell]
     weights = batch([one.weights for one in group])
     states = cell.forward(weights, np.stack([one.inputs for one in group]))
-    found = cell_survival(cell, states, weights, group[0].steps)
+    result = cell_survival(cell, states, weights, group[0].steps)
     for row, one in enumerate(group):
         expected = precise.survival(one.problem, one.steps)
         for name in ("log10_exact", "log10_detours", "log10_direct", "exact_rms", "share"):
-            by = difference(getattr(found, name)[row], getattr(expected, name))
+            by = difference(getattr(result, name)[row], getattr(expected, name))
             assert by < CLOSE, (one, name, by)
 
 
 @pytest.mark.parametrize("name", ["lstm", "lstm-1997", "peephole", "coupled", "gru"])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3, 8))
 def test_trained_weights(name: str, seed: int) -> None:
     cell = CELLS[name]
     weights = draw_cell(cell, "normal", 2, 2, seed=seed, biases={"f": 0.0}, gain=3)
@@ -146,9 +151,9 @@ def test_trained_weights(name: str, seed: int) -> None:
     expected, movement = precise.survival_and_movement(one, steps)
     assert movement < CHAOTIC
     _, states, _ = states_of(one)
-    found = cell_survival(cell, states, trained, steps)
+    result = cell_survival(cell, states, trained, steps)
     for field in ("log10_exact", "log10_detours", "log10_direct", "exact_rms", "share"):
-        assert difference(getattr(found, field), getattr(expected, field)) < CLOSE, field
+        assert difference(getattr(result, field), getattr(expected, field)) < CLOSE, field
 
 
 def random_rnn(n: int) -> Problem:
@@ -163,33 +168,32 @@ def random_rnn(n: int) -> Problem:
 
 def rnn_problems() -> dict[str, Problem]:
     """Drawn RNNs, and some whose units hardly hear each other."""
-    found = {f"{n}-{RNNS[n % 4]}": random_rnn(n) for n in range(32)}
+    result = {f"{n}-{RNNS[n % 4]}": random_rnn(n) for n in range(32)}
     for act in ("tanh", "logistic", "identity"):
         for beside in (0.0, 1e-200, 1e-8):
             draw = np.random.RandomState(7)
             weight_hh = np.diag(draw.uniform(0.01, 0.9, 4)) + beside * draw.normal(size=(4, 4))
             weights = Weights(draw.normal(size=(4, 2)), weight_hh, np.zeros(4), np.zeros(4))
-            found[f"apart-{beside}-{act}"] = Problem(f"rnn-{act}", weights, np.zeros((600, 2)))
-    return found
+            result[f"apart-{beside}-{act}"] = Problem(f"rnn-{act}", weights, np.zeros((600, 2)))
+    return result
 
 
 RNN_PROBLEMS = rnn_problems()
 
 
 @pytest.mark.parametrize("which", RNN_PROBLEMS)
-def test_the_vanilla_rnn(which: str, record_property) -> None:
+def test_the_vanilla_rnn(which: str) -> None:
     one = RNN_PROBLEMS[which]
     T = len(one.x)
     steps = [0, T // 3, T // 2, T - 1]
     expected, movement = precise.survival_and_movement(one, steps)
-    record_property("movement", movement)
     if movement >= CHAOTIC:
         pytest.skip("chaotic")
     rnn = Rnn(one.name.removeprefix("rnn-"))
     states = rnn.forward(one.weights, one.x)
-    found = rnn_survival(rnn, states, one.weights, steps)
-    assert difference(found.log10_exact, expected.log10_exact) < CLOSE
-    assert difference(found.exact_rms, expected.exact_rms) < CLOSE
+    result = rnn_survival(rnn, states, one.weights, steps)
+    assert difference(result.log10_exact, expected.log10_exact) < CLOSE
+    assert difference(result.exact_rms, expected.exact_rms) < CLOSE
     grid = [0, T // 3, T]
     by_grid = rnn_from_to(rnn, states, one.weights, grid).exact_rms
     assert difference(by_grid, precise.from_to(one, grid)) < CLOSE
@@ -197,15 +201,15 @@ def test_the_vanilla_rnn(which: str, record_property) -> None:
 
 def settled() -> list[Experiment]:
     """Signals that end or hold still, so that what a cell remembers is what it would write."""
-    found = []
+    result = []
     for n, name in enumerate(CELLS):
         for k, signal in enumerate(("constant", "zeros", "sine")):
             draw = np.random.RandomState(10 * n + k)
             biases = draw.normal(0, 1, 4).round(1).tolist()
             init, gain = ("keras", "pytorch", "normal")[(n + k) % 3], round(draw.uniform(0, 2), 1)
             H, T = int(draw.randint(1, 6)), int(draw.choice([60, 200, 300]))
-            found.append(Experiment(name, init, signal, 10 * n + k, T, H, 2, *biases, gain))
-    return [*found, Experiment("mingru", signal="zeros", T=200, H=4, D=2, b_g=0.5)]
+            result.append(Experiment(name, init, signal, 10 * n + k, T, H, 2, *biases, gain))
+    return [*result, Experiment("mingru", signal="zeros", T=200, H=4, D=2, b_g=0.5)]
 
 
 @pytest.mark.parametrize("on", ["last", "every"])
@@ -215,14 +219,14 @@ def test_gradients_at_the_gates_of_a_settled_cell(one: Experiment, on: str) -> N
     expected = precise.gate_gradients(one.problem, dh)
     moved = precise.gate_gradients(one.problem._replace(change=0), dh)
     cell, states, weights = states_of(one.problem)
-    found = bptt(cell, states, weights, one.inputs, dh)
+    result = bptt(cell, states, weights, one.inputs, dh)
     for gate, (after, before) in expected.items():
         sides = [("log10_before", before, moved[gate].before)]
         if (one.cell, gate) not in (("minlstm", "i"), ("minlstm", "f")):
             sides.append(("log10_after", after, moved[gate].after))
         for side, right, shifted in sides:
             right, shifted = log10_norms(right), log10_norms(shifted)
-            ours = getattr(found.gates[gate], side)
+            ours = getattr(result.gates[gate], side)
             same = np.array(
                 [difference(a, b) < CHAOTIC for a, b in zip(right, shifted, strict=True)]
             )
@@ -241,5 +245,5 @@ def test_a_settled_minimal_gru_is_the_closed_form() -> None:
     expected = precise.gate_gradients(one.problem, dh)["f"].after[-1]
     assert log10_norms(expected) == pytest.approx(closed, abs=1e-12)
     cell, states, weights = states_of(one.problem)
-    found = bptt(cell, states, weights, one.inputs, dh).gates["f"]
-    assert found.log10_after[-1] == pytest.approx(closed, abs=CLOSE)
+    result = bptt(cell, states, weights, one.inputs, dh).gates["f"]
+    assert result.log10_after[-1] == pytest.approx(closed, abs=CLOSE)

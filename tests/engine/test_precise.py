@@ -61,8 +61,8 @@ def test_every_derivative_of_a_step_is_that_of_its_equations(name: str) -> None:
             for j in range(H):
                 expected = values([a * b for a, b in zip(k, slope, strict=True)])[0, j]
                 moved = lambda seen, what=what: getattr(step(layer, seen, *before), what)  # noqa: E731
-                found = central(moved, seen, n * H + j)
-                np.testing.assert_allclose(found, expected * np.eye(H)[j], rtol=1e-14, atol=1e-90)
+                result = central(moved, seen, n * H + j)
+                np.testing.assert_allclose(result, expected * np.eye(H)[j], rtol=1e-14, atol=1e-90)
 
 
 @pytest.mark.parametrize("name", STEPS)
@@ -114,8 +114,8 @@ def test_mpmath_finds_the_same_in_an_rnn(act: str) -> None:
     one = problem(f"rnn-{act}")
     rnn = Rnn(act)
     expected = reference.rnn_map(rnn, rnn.forward(one.weights, one.x), one.weights, {0, 11})
-    found = precise.survival(one, [0, 11]).log10_exact
-    np.testing.assert_allclose(found, [expected[0], expected[11]], atol=1e-12)
+    result = precise.survival(one, [0, 11]).log10_exact
+    np.testing.assert_allclose(result, [expected[0], expected[11]], atol=1e-12)
 
 
 @pytest.mark.parametrize("b_f", [-20.0, 0.0, 5.0])
@@ -144,8 +144,8 @@ def test_what_hardly_crosses_needs_no_thousands_of_bits() -> None:
 def test_a_dead_relu_is_a_true_zero() -> None:
     weights = Weights(np.ones((1, 1)), np.ones((1, 1)), np.zeros(1), np.zeros(1))
     x = np.array([[1.0], [-3.0], [1.0]])
-    found = precise.survival(Problem("rnn-relu", weights, x), range(4))
-    assert found.log10_exact.ravel().tolist() == [-np.inf, -np.inf, 0, 0]
+    result = precise.survival(Problem("rnn-relu", weights, x), range(4))
+    assert result.log10_exact.ravel().tolist() == [-np.inf, -np.inf, 0, 0]
 
 
 @pytest.mark.parametrize("name", STEPS)
