@@ -9,10 +9,11 @@ order f, g, o. `docs/math.md`, sections "The cells" and "One step back". Source:
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from lstm_engine.cell import Slopes, unroll
+from lstm_engine.cell import GateDerivative, Slopes, Start, unroll
 from lstm_engine.gates import (
     LN10,
     Array,
@@ -22,6 +23,7 @@ from lstm_engine.gates import (
     sigmoid_slope,
     tanh_slope,
 )
+from lstm_engine.scaled_array import scaled, scaled_sigmoid, scaled_sigmoid_slope, scaled_tanh_slope
 from lstm_engine.weights import Weights
 
 NAME, TITLE = "coupled", "coupled LSTM (CIFG)"
@@ -53,13 +55,18 @@ def step(weights: Weights, seen: Array, heard: Array, h: Array, c: Array) -> tup
     return o * np.tanh(c), c, f, g, o, i, a_f, a_g, a_o
 
 
-def forward(weights: Weights, x: Array) -> States:
-    """Run the coupled LSTM over x (…, T, D) from h_0 = c_0 = 0; |c| stays below 1.
+def forward(weights: Weights, x: Array, start: Start | None = None) -> States:
+    """Run the coupled LSTM over x (…, T, D); |c| stays below 1, or within |c_0|.
+
+    Args:
+        weights: the cell's.
+        x: (…, T, D).
+        start: (h_0, c_0), each (…, H); by default both are 0.
 
     Raises:
         LeftFloat64: where a state is not finite (only weights or inputs near 1e308 do that).
     """
-    return unroll(NAME, step, States, weights, x)
+    return unroll(NAME, step, States, weights, x, start)
 
 
 def log10_carry(states: States, weights: Weights) -> Array:
@@ -82,7 +89,7 @@ def slopes(states: States, weights: Weights, first: int, last: int) -> Slopes:
     """
     now = (..., slice(first - 1, last), slice(None))
     c = states.c[..., first - 1 : last + 1, :]
-    k_f = (c[..., :-1, :] - states.g[now]) * sigmoid_slope(states.a_f[now])
+    k_f = _c_minus_g(states, now) * sigmoid_slope(states.a_f[now])
     k_g = states.i[now] * tanh_slope(states.a_g[now])
     into_cell = np.stack((k_f, k_g), axis=-2)
     past_cell = np.tanh(c[..., 1:, :]) * sigmoid_slope(states.a_o[now])
@@ -91,3 +98,19 @@ def slopes(states: States, weights: Weights, first: int, last: int) -> Slopes:
     read_out[..., :free, :] = 0.0
     read_out[..., free:, :] *= states.o[..., first - 2 + free : last, :]
     return Slopes(states.f[now], into_cell, into_cell, past_cell, read_out)
+
+
+def gate_derivatives(states: States, weights: Weights) -> dict[str, GateDerivative]:
+    """∂c_t/∂f = c_{t−1} − g, for i = 1 − f moves too   ∂c_t/∂g = i   ∂h_t/∂o = tanh(c_t)."""
+    all_steps, shown = (..., slice(None), slice(None)), np.tanh(states.c[..., 1:, :])
+    kept_or_written = scaled(_c_minus_g(states, all_steps))
+    return {
+        "f": GateDerivative("c", kept_or_written, scaled_sigmoid_slope(states.a_f)),
+        "g": GateDerivative("c", scaled_sigmoid(-states.a_f), scaled_tanh_slope(states.a_g)),
+        "o": GateDerivative("h", scaled(shown), scaled_sigmoid_slope(states.a_o)),
+    }
+
+
+def _c_minus_g(states: States, now: tuple[Any, ...]) -> Array:
+    """c_{t−1} − g_t of the steps whose rows are `now`."""
+    return np.asarray(states.c[..., :-1, :][now] - states.g[now])

@@ -10,11 +10,19 @@ sections "The cells" and "One step back". Source: Cho et al. 2014.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from lstm_engine.cell import Slopes, unroll
+from lstm_engine.cell import GateDerivative, Slopes, Start, start_states, unroll
 from lstm_engine.gates import Array, log10_sigmoid, sigmoid, sigmoid_slope, tanh_slope
+from lstm_engine.scaled_array import (
+    scaled,
+    scaled_sigmoid,
+    scaled_sigmoid_slope,
+    scaled_tanh_slope,
+    times,
+)
 from lstm_engine.weights import Weights
 
 NAME, TITLE = "gru", "GRU"
@@ -50,13 +58,18 @@ def step(weights: Weights, seen: Array, heard: Array, h: Array, c: Array) -> tup
     return h, h, r, z, n, a_r, a_z, a_n, heard_n
 
 
-def forward(weights: Weights, x: Array) -> States:
-    """Run the GRU over x (…, T, D) from h_0 = 0; |h| stays below 1.
+def forward(weights: Weights, x: Array, start: Start | None = None) -> States:
+    """Run the GRU over x (…, T, D); |h| stays below 1, or within |h_0|.
+
+    Args:
+        weights: the cell's.
+        x: (…, T, D).
+        start: h_0, (…, H), or the pair (h_0, h_0); by default 0.
 
     Raises:
         LeftFloat64: where a state is not finite (only weights or inputs near 1e308 do that).
     """
-    return unroll(NAME, step, States, weights, x)
+    return unroll(NAME, step, States, weights, x, start_states(start, weights, x, True))
 
 
 def log10_carry(states: States, weights: Weights) -> Array:
@@ -78,8 +91,25 @@ def slopes(states: States, weights: Weights, first: int, last: int) -> Slopes:
     now = (..., slice(first - 1, last), slice(None))
     seen_n = sigmoid(-states.a_z[now]) * tanh_slope(states.a_n[now])
     k_r = seen_n * states.heard_n[now] * sigmoid_slope(states.a_r[now])
-    k_z = (states.h[now] - states.n[now]) * sigmoid_slope(states.a_z[now])
+    k_z = _h_minus_n(states, now) * sigmoid_slope(states.a_z[now])
     into_cell = np.stack((k_r, k_z, seen_n * states.r[now]), axis=-2)
     from_input = np.stack((k_r, k_z, seen_n), axis=-2)
     read_out = np.ones_like(states.h[..., first - 1 : last + 1, :])
     return Slopes(states.z[now], into_cell, from_input, None, read_out)
+
+
+def gate_derivatives(states: States, weights: Weights) -> dict[str, GateDerivative]:
+    """∂h_t/∂r = (1−z)⊙(1−n²)⊙(W_hn h_{t−1} + b_hn)   ∂h_t/∂z = h_{t−1} − n   ∂h_t/∂n = 1−z."""
+    written, slope_n = scaled_sigmoid(-states.a_z), scaled_tanh_slope(states.a_n)
+    by_r = times(times(written, slope_n), scaled(states.heard_n))
+    by_z = scaled(_h_minus_n(states, (..., slice(None), slice(None))))
+    return {
+        "i": GateDerivative("c", by_r, scaled_sigmoid_slope(states.a_r)),
+        "f": GateDerivative("c", by_z, scaled_sigmoid_slope(states.a_z)),
+        "g": GateDerivative("c", written, slope_n, scaled_sigmoid(states.a_r)),
+    }
+
+
+def _h_minus_n(states: States, now: tuple[Any, ...]) -> Array:
+    """h_{t−1} − n_t of the steps whose rows are `now`."""
+    return np.asarray(states.h[..., :-1, :][now] - states.n[now])

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lstm_engine.cell import Slopes, unroll
+from lstm_engine.cell import GateDerivative, Slopes, Start, unroll
 from lstm_engine.gates import (
     LN10,
     Array,
@@ -22,6 +22,7 @@ from lstm_engine.gates import (
     sigmoid_slope,
     tanh_slope,
 )
+from lstm_engine.scaled_array import scaled, scaled_sigmoid, scaled_sigmoid_slope, scaled_tanh_slope
 from lstm_engine.weights import Weights
 
 NAME, TITLE = "lstm-1997", "LSTM of 1997"
@@ -52,13 +53,18 @@ def step(weights: Weights, seen: Array, heard: Array, h: Array, c: Array) -> tup
     return o * np.tanh(c), c, i, g, o, a_i, a_g, a_o
 
 
-def forward(weights: Weights, x: Array) -> States:
-    """Run the LSTM of 1997 over x (…, T, D) from h_0 = c_0 = 0.
+def forward(weights: Weights, x: Array, start: Start | None = None) -> States:
+    """Run the LSTM of 1997 over x (…, T, D).
+
+    Args:
+        weights: the cell's.
+        x: (…, T, D).
+        start: (h_0, c_0), each (…, H); by default both are 0.
 
     Raises:
         LeftFloat64: where a state is not finite (only weights or inputs near 1e308 do that).
     """
-    return unroll(NAME, step, States, weights, x)
+    return unroll(NAME, step, States, weights, x, start)
 
 
 def log10_carry(states: States, weights: Weights) -> Array:
@@ -90,3 +96,13 @@ def slopes(states: States, weights: Weights, first: int, last: int) -> Slopes:
     read_out[..., :free, :] = 0.0
     read_out[..., free:, :] *= states.o[..., first - 2 + free : last, :]
     return Slopes(np.ones_like(k_i), into_cell, into_cell, past_cell, read_out)
+
+
+def gate_derivatives(states: States, weights: Weights) -> dict[str, GateDerivative]:
+    """∂c_t/∂i = g   ∂c_t/∂g = i   ∂h_t/∂o = tanh(c_t), with the gates' slopes."""
+    written, shown = scaled_sigmoid(states.a_i), scaled(np.tanh(states.c[..., 1:, :]))
+    return {
+        "i": GateDerivative("c", scaled(states.g), scaled_sigmoid_slope(states.a_i)),
+        "g": GateDerivative("c", written, scaled_tanh_slope(states.a_g)),
+        "o": GateDerivative("h", shown, scaled_sigmoid_slope(states.a_o)),
+    }

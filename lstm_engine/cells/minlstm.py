@@ -10,11 +10,13 @@ in the order i, f, g. `docs/math.md`, sections "The cells" and "One step back". 
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from lstm_engine.cell import Slopes, unroll
+from lstm_engine.cell import GateDerivative, Slopes, Start, start_states, unroll
 from lstm_engine.gates import Array, log10_sigmoid, sigmoid, sigmoid_slope, softplus
+from lstm_engine.scaled_array import scaled, scaled_sigmoid, scaled_sigmoid_slope, times
 from lstm_engine.weights import Weights
 
 NAME, TITLE = "minlstm", "minLSTM"
@@ -45,13 +47,18 @@ def step(weights: Weights, seen: Array, heard: Array, h: Array, c: Array) -> tup
     return h, h, i, f, g, a_i, a_f
 
 
-def forward(weights: Weights, x: Array) -> States:
-    """Run the minLSTM over x (…, T, D) from h_0 = 0; |h| stays within the largest |g|.
+def forward(weights: Weights, x: Array, start: Start | None = None) -> States:
+    """Run the minLSTM over x (…, T, D); |h| stays within the largest |g|, or |h_0|.
+
+    Args:
+        weights: the cell's.
+        x: (…, T, D).
+        start: h_0, (…, H), or the pair (h_0, h_0); by default 0.
 
     Raises:
         LeftFloat64: where a state is not finite (only weights or inputs near 1e308 do that).
     """
-    return unroll(NAME, step, States, weights, x)
+    return unroll(NAME, step, States, weights, x, start_states(start, weights, x, True))
 
 
 def log10_carry(states: States, weights: Weights) -> Array:
@@ -71,10 +78,32 @@ def slopes(states: States, weights: Weights, first: int, last: int) -> Slopes:
     """
     now = (..., slice(first - 1, last), slice(None))
     a_i, a_f = states.a_i[now], states.a_f[now]
-    k = (states.h[now] - states.g[now]) * sigmoid_slope(_log_f_over_i(a_i, a_f))
+    k = _h_minus_g(states, now) * sigmoid_slope(_log_f_over_i(a_i, a_f))
     from_input = np.stack((-k * sigmoid(-a_i), k * sigmoid(-a_f), states.i[now]), axis=-2)
     read_out = np.ones_like(states.h[..., first - 1 : last + 1, :])
     return Slopes(states.f[now], from_input[..., :0, :], from_input, None, read_out)
+
+
+def gate_derivatives(states: States, weights: Weights) -> dict[str, GateDerivative]:
+    """At the normalized gates: ∂h_t/∂f' = h_{t−1} − g = −∂h_t/∂i', for they sum to 1.
+
+    Their slopes lead through the quotient and the sigmoid to the gate's own pre-activation:
+    ∂f'/∂a_f = f'i'⊙(1−f)   ∂i'/∂a_i = f'i'⊙(1−i).   ∂h_t/∂g = i'.
+    """
+    by_f = scaled(_h_minus_g(states, (..., slice(None), slice(None))))
+    f_over_i = _log_f_over_i(states.a_i, states.a_f)
+    quotient = scaled_sigmoid_slope(f_over_i)
+    slope_i, slope_f = (times(quotient, scaled_sigmoid(-a)) for a in (states.a_i, states.a_f))
+    return {
+        "i": GateDerivative("c", by_f._replace(mantissa=-by_f.mantissa), slope_i),
+        "f": GateDerivative("c", by_f, slope_f),
+        "g": GateDerivative("c", scaled_sigmoid(-f_over_i), scaled(np.ones_like(states.g))),
+    }
+
+
+def _h_minus_g(states: States, now: tuple[Any, ...]) -> Array:
+    """h_{t−1} − g_t of the steps whose rows are `now`."""
+    return np.asarray(states.h[..., :-1, :][now] - states.g[now])
 
 
 def _log_f_over_i(a_i: Array, a_f: Array) -> Array:

@@ -177,7 +177,7 @@ def values_of(
         "c[t]": states.c[then],
         "c[t−1]": states.c[now],
         "carry": slopes.carry,
-        "r": slopes.read_out[1:],
+        "r" if two_states(cell) else "read_out": slopes.read_out[1:],
     }
     found |= {letter: values[now] for letter, values in opened_by(cell, states).items()}
     into = slopes.into_cell if cell.RECURRENT else slopes.from_input
