@@ -19,6 +19,7 @@ from app.knobs import LINK_VERSION
 from app.lenses import IN_CHUNKS, LENSES
 from app.links import Asked, address, of_weights, path_of, write
 from app.networks import networks, read_outs
+from app.nulls import nulls
 from app.reading import Reading
 from app.state import state
 from app.templating import words
@@ -86,8 +87,10 @@ Form = Callable[[Telling], bytes]
 
 
 def as_json(telling: Telling) -> bytes:
-    """Full float64 precision; what is not finite (a true zero) is null."""
-    return orjson.dumps(telling.answer, option=orjson.OPT_SERIALIZE_NUMPY, default=listed)
+    """Full float64 precision; what is not finite is null, and `nulls` says what it stands for."""
+    answer = telling.answer
+    answer = answer | {"nulls": nulls(answer, getattr(telling.module, "NULLS", {}))}
+    return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY, default=listed)
 
 
 def as_csv(telling: Telling) -> bytes:

@@ -30,6 +30,7 @@ from app.drawing.figure import kept as night_road
 from app.knobs import Experiment
 from app.links import plain
 from app.networks import networks
+from app.nulls import csv_field
 from app.reading import (
     ALL,
     Fact,
@@ -82,6 +83,9 @@ class Highway:
     lagged: Rows
     mean_log_carry: NDArray[np.float64]  # (H,), natural logarithm, mean over time
     amplification: dict[str, float]  # log10, by network: see `lstm_engine.chaos`
+
+
+NULLS = {("highway_share", "nan"): "undefined: nothing arrives"}
 
 
 def compute(experiment: Experiment, focus: Focus) -> Highway:
@@ -164,7 +168,7 @@ def table(highway: Highway) -> Iterator[str]:
             strict=True,
         )
         for unit, values in enumerate(columns):
-            written = ("" if value == -math.inf else repr(value) for value in values)
+            written = map(csv_field, values)
             yield f"{t},{unit},{','.join(written)}"
 
 
