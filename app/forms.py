@@ -72,15 +72,17 @@ class Telling:
 
     @cached_property
     def answer(self) -> dict[str, Any]:
-        """What the API tells: what was asked, the lens's own numbers, its reading."""
+        """What the API tells: what was asked, the lens's own numbers, its reading, its nulls."""
         experiment, focus, _ = self.asked
-        return {
+        answer = {
             "version": LINK_VERSION,
             "experiment": {key: value for key, value in experiment if key != "v"},
             "link": address(path_of(self.lens), write(experiment, focus)),
             **self.module.answer(self.found),
             "reading": self.reading,
         }
+        words = getattr(self.module, "NULLS", None)  # none where null is a zero alone
+        return answer if words is None else answer | {"nulls": nulls(answer, words)}
 
 
 Form = Callable[[Telling], bytes]
@@ -88,9 +90,7 @@ Form = Callable[[Telling], bytes]
 
 def as_json(telling: Telling) -> bytes:
     """Full float64 precision; what is not finite is null, and `nulls` says what it stands for."""
-    answer = telling.answer
-    answer = answer | {"nulls": nulls(answer, getattr(telling.module, "NULLS", {}))}
-    return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY, default=listed)
+    return orjson.dumps(telling.answer, option=orjson.OPT_SERIALIZE_NUMPY, default=listed)
 
 
 def as_csv(telling: Telling) -> bytes:

@@ -20,7 +20,7 @@ def nulls(answer: Mapping[str, Any], words: Words) -> dict[str, Any]:
     """By the path of each number or array with nulls in JSON: what they stand for.
 
     One word, or "word: reason", where all of an array's nulls mean the same; else an array of the
-    same shape, null where there is a number.
+    same shape, "" where there is a number.
     """
     return {path: meaning for path, value in leaves(answer) if (meaning := of(path, value, words))}
 
@@ -47,7 +47,7 @@ def of(path: str, value: Any, words: Words) -> Any:
     there = {kind: meaning_of(path, kind, words) for kind, at in kinds.items() if at.any()}
     if len(there) == 1:
         return next(iter(there.values()))
-    meanings = np.full(array.shape, None, dtype=object)
+    meanings = np.full(array.shape, "", dtype=object)
     for kind, meaning in there.items():
         meanings[kinds[kind]] = meaning
     return meanings.tolist()
@@ -55,7 +55,7 @@ def of(path: str, value: Any, words: Words) -> Any:
 
 def meaning_of(path: str, kind: str, words: Words) -> str:
     """The lens's own words for one kind of null, or the usual one."""
-    own = (said for (where, of), said in words.items() if of == kind and fnmatchcase(path, where))
+    own = (text for (where, of), text in words.items() if of == kind and fnmatchcase(path, where))
     return next(own, USUAL[kind])
 
 

@@ -136,7 +136,7 @@ def bptt(
             found,
             dh_total.log10_norms(),
             dc.log10_norms(),
-            Weights(*(delta.log10_norms() + log10_norms(seen) for delta, seen in terms)),
+            Weights(*(delta.log10_norms() + log10_norms(factor) for delta, factor in terms)),
         )
 
 
@@ -191,18 +191,18 @@ def _walk_back(
     dc, dh = (_room((T + 1, *lead, H)) for _ in range(2))
     lossy = np.asarray(np.moveaxis(loss, -2, 0).reshape(T, -1).any(axis=1))
     carried, nothing = scaled(dc_T), scaled(np.zeros(dc_T.shape))
-    heard = nothing
+    at_h = nothing
     for t in range(T, -1, -1):
         if t and lossy[t - 1]:
-            heard = plus(heard, scaled(loss[..., t - 1, :]))
-        whole = plus(carried, times(heard, read_out.at(t)))
-        for row, now in ((dc, whole), (dh, heard)):
+            at_h = plus(at_h, scaled(loss[..., t - 1, :]))
+        whole = plus(carried, times(at_h, read_out.at(t)))
+        for row, now in ((dc, whole), (dh, at_h)):
             row.mantissa[t], row.exponent[t] = now
         if t:
             carried = times(whole, carry.at(t - 1))
             parts = [_times_gates(whole, of_c.at(t - 1))] if of_c else []
-            parts += [_times_gates(heard, of_h.at(t - 1))] if of_h else []
-            heard = times_matrix(joined(parts), weights.weight_hh, np.vecmat) if parts else nothing
+            parts += [_times_gates(at_h, of_h.at(t - 1))] if of_h else []
+            at_h = times_matrix(joined(parts), weights.weight_hh, np.vecmat) if parts else nothing
     dc, dh = dc.moved(0, -2), dh.moved(0, -2)
     return (dc, dh) if of_h else (dc, dc)
 

@@ -85,9 +85,6 @@ class Highway:
     amplification: dict[str, float]  # log10, by network: see `lstm_engine.chaos`
 
 
-NULLS = {("highway_share", "nan"): "undefined: nothing arrives"}
-
-
 def compute(experiment: Experiment, focus: Focus) -> Highway:
     """The engine's part: every number of this lens.
 

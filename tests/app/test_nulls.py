@@ -29,6 +29,7 @@ QUERIES = {
     "first without recurrence": "T=12&H=3&gain=0&vs_gain=1",
 }
 AT_ONCE = [lens for lens in LENSES if lens not in IN_CHUNKS]
+WITH_NULLS = [lens for lens in AT_ONCE if hasattr(LENSES[lens], "NULLS")]
 
 
 def telling(lens: str, query: str) -> Telling:
@@ -47,7 +48,17 @@ def meanings(shape: tuple[int, ...], said: Any) -> np.ndarray:
     return np.array(said, dtype=object).reshape(shape)
 
 
-@pytest.mark.parametrize("lens", AT_ONCE)
+@pytest.mark.parametrize("lens", [lens for lens in AT_ONCE if lens not in WITH_NULLS])
+@pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
+def test_where_no_null_is_explained_all_are_zeros(lens: str, query: str) -> None:
+    told = telling(lens, query)
+    assert "nulls" not in told.answer
+    for path, value in leaves(told.answer):
+        if path != "highway_share" and np.asarray(value).dtype.kind == "f":
+            assert not np.isnan(value).any() and not np.isposinf(value).any(), path
+
+
+@pytest.mark.parametrize("lens", WITH_NULLS)
 @pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
 def test_every_null_is_explained_and_no_two_kinds_alike(lens: str, query: str) -> None:
     told = telling(lens, query)
@@ -69,7 +80,7 @@ def test_every_null_is_explained_and_no_two_kinds_alike(lens: str, query: str) -
             words.setdefault(path, {}).setdefault(kind_of(float(number)), set()).add(meaning)
             assert meaning.partition(":")[0] in {*USUAL.values(), "minus infinity"}
         if not isinstance(explained[path], str):
-            assert all(meaning is None for meaning in said[~null])
+            assert not said[~null].any()
     for path, by_kind in words.items():
         every = [meaning for meanings in by_kind.values() for meaning in meanings]
         assert len(every) == len(set(every)) == len(by_kind), path
@@ -112,6 +123,23 @@ def test_a_bias_that_is_not_needed_is_not_one_that_cannot_be(client: TestClient)
     assert "direct_by_unit.half_life" not in none_enough["nulls"]
 
 
+@pytest.mark.parametrize(
+    ("quantity", "knobs", "meaning"),
+    [
+        ("horizon", "cell=lstm-1997", "infinite"),
+        ("rnn", "act=relu&signal=zeros", "minus infinity: a logarithm's zero"),
+    ],
+)
+def test_a_map_without_an_end_is_not_one_of_zeros(quantity: str, knobs: str, meaning: str) -> None:
+    small = "T=8&H=2&D=2&x=gain&y=none&x_points=3&seeds=2"
+    told = telling("phase", f"{small}&quantity={quantity}&{knobs}")
+    answer = json.loads(as_json(told))
+    assert not [value for row in answer["values"] for runs in row for value in runs if value]
+    assert answer["nulls"]["values"] == answer["nulls"]["median"] == meaning
+    fields = {row[3] for row in csv.reader(io.StringIO(as_csv(told).decode()))} - {"value"}
+    assert fields == {"inf" if quantity == "horizon" else ""}
+
+
 def test_a_ratio_to_zero_is_not_zero(client: TestClient) -> None:
     more = client.get("/api/compare?T=6&H=3&gain=0&vs_gain=1").json()
     less = client.get("/api/compare?T=6&H=3&vs_gain=0").json()
@@ -140,7 +168,7 @@ def test_mixed_nulls_are_told_entry_by_entry() -> None:
     own = {("of.x*", "nan"): "undefined: nobody looked"}
     said = nulls({"of": {"x1": mixed, "y": [{"z": math.inf}, {"z": 0.0}]}}, own)
     assert said == {
-        "of.x1": [[None, "zero"], ["undefined: nobody looked", "infinite"]],
+        "of.x1": [["", "zero"], ["undefined: nobody looked", "infinite"]],
         "of.y.0.z": "infinite",
     }
 

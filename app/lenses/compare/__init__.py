@@ -40,7 +40,7 @@ NULLS = {
     ("b_over_a.*", "-inf"): "zero: B is",
     ("b_over_a.*", "inf"): "infinite: A is zero, B is not",
     ("b_over_a.*", "nan"): "undefined: A and B are both zero",
-    ("*.highway_share", "nan"): "undefined: nothing arrives",
+    ("*.highway_share", "nan"): "undefined: both parts are zero",
 }
 
 

@@ -49,7 +49,10 @@ MOST_TAUGHT = 2**19  # values of a gate that the backward pass looks at: its ste
 SET_TO = (("−5", -5.0), ("0", 0.0), ("5", 5.0))
 
 NULLS = {
-    ("gates.*.log10_gradient.*", "nan"): "undefined: before the steps that were looked at",
+    (
+        "gates.*.log10_gradient.*",
+        "nan",
+    ): "undefined: before the steps that the backward pass covers",
     ("gates.g.*", "nan"): "undefined: a candidate without ends",
     ("trade_off.half_life", "inf"): "infinite: nothing is lost",
 }

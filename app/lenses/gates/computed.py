@@ -41,7 +41,9 @@ class Gate:
     high: Array  # (H,)
     log10_distance: Array  # (H,), from the nearer end, median over time
     log10_slope: Array  # (H,), ∂gate/∂a of its own pre-activation, geometric mean over time
-    log10_after: Array  # (N,), ∂L/∂gate, rms over units; nan at steps that are not looked at
+    log10_after: (
+        Array  # (N,), ∂L/∂gate, rms over units; nan before the steps that the backward pass covers
+    )
     log10_before: Array  # (N,), ∂L/∂a: the same before the nonlinearity
 
 

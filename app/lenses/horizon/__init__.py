@@ -33,7 +33,7 @@ NULLS = {
     ("keep_half.b_f_alone", "inf"): "infinite: no b_f is enough",
     ("keep_half.b_f_with_b_i_its_negative", "nan"): "undefined: the input gate has no say",
     ("fit.*.r_squared", "nan"): "undefined: the curve is level, or has fewer than two lags",
-    ("fit.*", "nan"): "undefined: fewer than two lags at which anything arrives",
+    ("fit.*", "nan"): "undefined: fewer than two lags with a gradient above zero",
 }
 
 
