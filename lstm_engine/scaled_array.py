@@ -144,7 +144,7 @@ def summed_products(a: ScaledArray, plain: Array) -> Array:
     """
     counts = plain.any(axis=-1, keepdims=True)
     top = np.where(counts, a.exponent, NOTHING).max(axis=-2, keepdims=True)
-    shifted = np.where(counts, np.ldexp(a.mantissa, a.exponent - top), 0.0)
+    shifted = np.ldexp(a.mantissa, np.where(counts, a.exponent - top, NOTHING))
     return np.asarray(np.ldexp(shifted.swapaxes(-1, -2) @ plain, top.swapaxes(-1, -2)))
 
 

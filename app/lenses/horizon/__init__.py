@@ -31,7 +31,10 @@ NULLS = {
     ("keep_half.b_f_by_unit", "inf"): "infinite: no b_f is enough",
     ("keep_half.b_f_alone", "-inf"): "minus infinity: none is needed, nothing is ever lost",
     ("keep_half.b_f_alone", "inf"): "infinite: no b_f is enough",
-    ("keep_half.b_f_with_b_i_its_negative", "nan"): "undefined: the input gate has no say",
+    (
+        "keep_half.b_f_with_b_i_its_negative",
+        "nan",
+    ): "undefined: what is kept does not depend on the input gate",
     ("fit.*.r_squared", "nan"): "undefined: the curve is level, or has fewer than two lags",
     ("fit.*", "nan"): "undefined: fewer than two lags with a gradient above zero",
 }
