@@ -19,6 +19,7 @@ from app.knobs import LINK_VERSION
 from app.lenses import IN_CHUNKS, LENSES
 from app.links import Asked, address, of_weights, path_of, write
 from app.networks import networks, read_outs
+from app.nulls import nulls
 from app.reading import Reading
 from app.state import state
 from app.templating import words
@@ -71,22 +72,24 @@ class Telling:
 
     @cached_property
     def answer(self) -> dict[str, Any]:
-        """What the API tells: what was asked, the lens's own numbers, its reading."""
+        """What the API tells: what was asked, the lens's own numbers, its reading, its nulls."""
         experiment, focus, _ = self.asked
-        return {
+        answer = {
             "version": LINK_VERSION,
             "experiment": {key: value for key, value in experiment if key != "v"},
             "link": address(path_of(self.lens), write(experiment, focus)),
             **self.module.answer(self.found),
             "reading": self.reading,
         }
+        words = getattr(self.module, "NULLS", None)  # none where null is a zero alone
+        return answer if words is None else answer | {"nulls": nulls(answer, words)}
 
 
 Form = Callable[[Telling], bytes]
 
 
 def as_json(telling: Telling) -> bytes:
-    """Full float64 precision; what is not finite (a true zero) is null."""
+    """Full float64 precision; what is not finite is null, and `nulls` says what it stands for."""
     return orjson.dumps(telling.answer, option=orjson.OPT_SERIALIZE_NUMPY, default=listed)
 
 

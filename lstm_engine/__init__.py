@@ -24,7 +24,7 @@ from lstm_engine.bounds import (
     verdict,
 )
 from lstm_engine.bptt import GateGradient, Gradients, bptt, linear_loss
-from lstm_engine.cell import Cell, Slopes
+from lstm_engine.cell import Cell, GateDerivative, Slopes
 from lstm_engine.cells import CELLS, lstm
 from lstm_engine.cells.rnn import Rnn
 from lstm_engine.check import Check, Estimate, check_states, check_weights
@@ -69,6 +69,7 @@ __all__ = [
     "Entries",
     "Estimate",
     "Examples",
+    "GateDerivative",
     "GateGradient",
     "Gradients",
     "Learner",

@@ -1,64 +1,52 @@
 """Full backpropagation through time: the gradient of a loss at every state, gate and parameter.
 
     dh_t = ∂L/∂h_t alone + δ_{t+1} W_hh      dc_t = dc_{t+1}⊙carry_{t+1} + dh_t⊙r_t
-    δ_t  = [dc_t⊙k_gate …, dh_t⊙k_o]          before each gate's nonlinearity
+    dgate = dc_t or dh_t ⊙ ∂state/∂gate      δ_t = [dgate⊙slope …], before each nonlinearity
     dW_ih = Σ δ_t x_tᵀ      dW_hh = Σ δ_t h_{t−1}ᵀ      db = Σ δ_t
 
-The backward vector carries one power of two a step, so that a gradient of 10^-30000 still has its
-norm. A unit that is 10^-308 of the largest unit of its step counts as zero. `docs/math.md`, section
-"The full backward pass".
+No derivative is divided by another, and every unit carries a power of two of its own: a gradient of
+10^-30000 still has its norm, beside one of 1 too. `docs/math.md`, section "The full backward pass".
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from lstm_engine.cell import Cell, Slopes
-from lstm_engine.cells.rnn import Rnn
-from lstm_engine.gates import Array, sigmoid_slope, tanh_slope
-from lstm_engine.one_step import before_gates
-from lstm_engine.scaled import LOG10_2, NOTHING
+from lstm_engine.cell import Cell, GateDerivative
+from lstm_engine.gates import LN10, Array
+from lstm_engine.scaled_array import (
+    SMALLEST_PLAIN,
+    ScaledArray,
+    joined,
+    log10_norms,
+    plus,
+    scaled,
+    summed_products,
+    times,
+    times_matrix,
+)
 from lstm_engine.validation import backward, integer, one_of
 from lstm_engine.weights import Weights, stream
 
 LOSSES = ("last", "every")
-KNOWN_SLOPE = 1e-290  # a smaller slope has lost digits, and so has what is divided by it
-
-Exponents = NDArray[np.int64]
 
 
 class GateGradient(NamedTuple):
     """The gradient on both sides of one gate's nonlinearity: `before = after⊙slope`.
 
+    Where gates depend on one another (coupled: i = 1 − f; minLSTM: i' = 1 − f') the gate is the one
+    that acts, and the other moves with it: a minLSTM's `after` is ∂L/∂f' = ∂L/∂h⊙(h_{t−1} − g) and
+    ∂L/∂i' = −∂L/∂f', its slopes are ∂f'/∂a_f and ∂i'/∂a_i.
+
     Names in log10 are Euclidean norms over the units and go on below 1e-308: −inf is a zero.
     """
 
-    after: Array  # (…, T, H), ∂L/∂gate; nan where the slope is below 1e-290
+    after: Array  # (…, T, H), ∂L/∂gate
     slope: Array  # (…, T, H), ∂gate/∂a
     before: Array  # (…, T, H), ∂L/∂a, through what the gate sees of x_t
-    log10_after: Array  # (…, T); nan where one of the units is nan
+    log10_after: Array  # (…, T)
     log10_before: Array  # (…, T)
-
-
-class Vectors(NamedTuple):
-    """A vector a step, `2^exponent · mantissa`: what vanishes keeps its digits."""
-
-    mantissa: Array  # (…, n, m)
-    exponent: Exponents  # (…, n)
-
-    def value(self) -> Array:
-        """(…, n, m) as float64 has it: 0 or ±inf beyond its ends."""
-        return np.asarray(np.ldexp(self.mantissa, self.exponent[..., None]))
-
-    def times(self, factors: Array) -> "Vectors":
-        """Each entry times its own factor."""
-        return Vectors(self.mantissa * factors, self.exponent)
-
-    def log10_norms(self) -> Array:
-        """log10 of each Euclidean norm, (…, n), however small; −inf for a zero."""
-        return _log10_norms(self.mantissa) + self.exponent * LOG10_2
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +88,10 @@ def linear_loss(on: str, T: int, H: int, *, seed: int = 0) -> Array:
     return np.asarray(dh / np.sqrt(H))
 
 
-def bptt(cell: Cell, states: Any, weights: Weights, x: Array, dh: Array) -> Gradients:
-    """Backpropagate ∂L/∂h_t through all steps, to every state, gate, input and parameter.
+def bptt(
+    cell: Cell, states: Any, weights: Weights, x: Array, dh: Array, dc_T: Array | None = None
+) -> Gradients:
+    """Backpropagate ∂L/∂h_t, and ∂L/∂c_T, through all steps, to every state, gate and parameter.
 
     A parameter's gradient is a sum over time of outer products, `δ_t x_tᵀ` or `δ_t h_{t−1}ᵀ`. What
     step t adds to it has the norm `‖δ_t‖‖x_t‖`, whatever the sum rounds to.
@@ -112,133 +102,151 @@ def bptt(cell: Cell, states: Any, weights: Weights, x: Array, dh: Array) -> Grad
         weights: the same as in `cell.forward`.
         x: (…, T, D), the same.
         dh: (…, T, H), the loss's gradient at each h_t, all other steps held.
+        dc_T: (…, H), the loss's gradient at c_T with h_T held, as where the loss reads c_T itself
+            or the run goes on elsewhere; by default 0. Where h is c itself it adds to that at h_T.
 
     Returns:
-        Entries beyond float64 are ±inf, below it 0; the log10 norms are right there too.
+        Entries beyond float64 are ±inf, below it 0; the log10 norms are right there too. Row 0 of
+        `dh` and `dc` are the gradients at h_0 and c_0.
+
+    Raises:
+        ValueError: where `dc_T` is not (…, H).
 
     Source: `docs/math.md`, "The full backward pass".
     """
     states, weights, x, dh = backward(cell, states, weights, x, dh)
-    slopes = cell.slopes(states, weights, 1, x.shape[-2])
-    lead = states.h.shape[:-2]
+    lead, (T, H) = states.h.shape[:-2], (x.shape[-2], states.h.shape[-1])
+    if dc_T is not None and np.shape(dc_T)[-1:] != (H,):
+        raise ValueError(f"dc_T is {np.shape(dc_T)}, it must be (…, {H})")
     with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
-        dc, dh_total = _walk_back(slopes, weights, np.broadcast_to(dh, states.h[..., 1:, :].shape))
-        from_x = _deltas(slopes.from_input, slopes.past_cell, dc, dh_total)
-        from_h = _deltas(slopes.into_cell, slopes.past_cell, dc, dh_total)
-        one = np.ones((x.shape[-2], 1))
-        terms = [(from_x, x), (from_h, states.h[..., :-1, :]), (from_x, one), (from_h, one)]
-        if cell.PEEPHOLES:
-            terms.append((_times_what_peepholes_see(from_x, states.c, tuple(cell.GATES)), one))
+        loss = np.broadcast_to(dh, (*lead, T, H))
+        last = np.broadcast_to(0.0 if dc_T is None else dc_T, (*lead, H))
+        gates = cell.gate_derivatives(states, weights, x)
+        dc, dh_total = _walk_back(cell, states, weights, gates, loss, last)
+        found, from_x, from_h = _at_gates(gates, dc, dh_total, cell.RECURRENT)
+        terms = _what_steps_add(cell, states, x, from_x, from_h)
         own = weights.weight_ih.ndim - 2
         parameters = zip(terms, (p for p in weights if p is not None), strict=True)
         return Gradients(
-            Weights(*(_summed(*term).reshape(*lead, *p.shape[own:]) for term, p in parameters)),
-            np.ldexp(from_x.mantissa @ weights.weight_ih, from_x.exponent[..., None]),
+            Weights(
+                *(summed_products(*term).reshape(*lead, *p.shape[own:]) for term, p in parameters)
+            ),
+            times_matrix(from_x, weights.weight_ih).value(),
             dh_total.value(),
             dc.value(),
-            _gate_gradients(cell, states, slopes, dc, dh_total),
+            found,
             dh_total.log10_norms(),
             dc.log10_norms(),
-            Weights(*(delta.log10_norms() + _log10_norms(seen) for delta, seen in terms)),
+            Weights(*(delta.log10_norms() + log10_norms(factor) for delta, factor in terms)),
         )
 
 
-def _walk_back(slopes: Slopes, weights: Weights, loss: Array) -> tuple[Vectors, Vectors]:
-    """dc and dh of the steps 0 … T along every path; at step 0 there is no loss."""
-    *lead, T, H = loss.shape
-    dc, dh = np.empty((2, T + 1, *lead, H))
-    exponents = np.empty((T + 1, *lead), dtype=np.int64)
-    loss = np.concatenate((np.zeros((1, *lead, H)), np.moveaxis(loss, -2, 0)))
-    size = np.abs(loss).max(axis=-1)
-    size = np.where(size > 0, np.frexp(size)[1].astype(np.int64), NOTHING)
-    carry, read_out = (np.moveaxis(s, -2, 0) for s in (slopes.carry, slopes.read_out))
-    into_cell, past_cell = np.moveaxis(slopes.into_cell, -3, 0), slopes.past_cell
-    past = [None] * T if past_cell is None else np.moveaxis(past_cell, -2, 0)
-    weight_hh = weights.weight_hh
-    back, exponent = np.zeros((2, *lead, H)), np.full(lead, NOTHING)
-    for t in range(T, -1, -1):
-        now = np.maximum(exponent, size[t])
-        carried, heard = np.ldexp(back, (exponent - now)[..., None])
-        heard += np.ldexp(loss[t], -now[..., None])
-        whole = carried + heard * read_out[t]
-        dc[t], dh[t], exponents[t] = whole, heard, now
-        if t:
-            delta = before_gates(into_cell[t - 1], past[t - 1], whole, heard)
-            back = np.stack((whole * carry[t - 1], np.vecmat(delta, weight_hh)))
-            back, exponent = _level(back, now)
-    exponents = np.moveaxis(exponents, 0, -1)
-    dc_back, dh_back = (Vectors(np.moveaxis(v, 0, -2), exponents) for v in (dc, dh))
-    return dc_back, dc_back if past_cell is None else dh_back
+def _at_gates(
+    gates: dict[str, GateDerivative], dc: ScaledArray, dh: ScaledArray, recurrent: bool
+) -> tuple[dict[str, GateGradient], ScaledArray, ScaledArray]:
+    """The gradient at each gate, and δ at W_ih x_t and at U h_{t−1}, both (…, T, nH).
 
-
-def _level(back: Array, exponent: Exponents) -> tuple[Array, Exponents]:
-    """Move the size of the largest entry into the exponent; exact, only powers of two move."""
-    largest = np.abs(back).max(axis=(0, -1))
-    size = np.frexp(largest)[1]
-    return np.ldexp(back, -size[..., None]), np.where(largest > 0, exponent + size, NOTHING)
-
-
-def _deltas(feeding: Array, past_cell: Array | None, dc: Vectors, dh: Vectors) -> Vectors:
-    """δ of the steps 1 … T, (…, T, nH)."""
-    dc_now, dh_now = dc.mantissa[..., 1:, :], dh.mantissa[..., 1:, :]
-    return Vectors(before_gates(feeding, past_cell, dc_now, dh_now), dc.exponent[..., 1:])
-
-
-def _gate_gradients(
-    cell: Cell, states: Any, slopes: Slopes, dc: Vectors, dh: Vectors
-) -> dict[str, GateGradient]:
-    dc, dh = (Vectors(v.mantissa[..., 1:, :], v.exponent[..., 1:]) for v in (dc, dh))
-    into = list(np.moveaxis(slopes.from_input, -2, 0))
-    if isinstance(cell, Rnn):
-        return {"g": _both_sides(dc, into[0], dc.times(into[0]))}
-    backs = [dc] * len(into)
-    if slopes.past_cell is not None:
-        into, backs = [*into, slopes.past_cell], [*backs, dh]
-    gates = zip(cell.GATES, into, _gate_slopes(cell, states), backs, strict=True)
-    return {gate: _gate_gradient(k, slope, back) for gate, k, slope, back in gates}
-
-
-def _gate_gradient(k: Array, slope: Array, back: Vectors) -> GateGradient:
-    """With k the state's slope in the gate's pre-activation, `k/slope` is that in the gate."""
-    in_gate = np.divide(k, slope, out=np.full_like(k, np.nan), where=slope >= KNOWN_SLOPE)
-    return _both_sides(back.times(in_gate), slope, back.times(k))
-
-
-def _both_sides(after: Vectors, slope: Array, before: Vectors) -> GateGradient:
-    norms = after.log10_norms(), before.log10_norms()
-    return GateGradient(after.value(), slope, before.value(), *norms)
-
-
-def _gate_slopes(cell: Cell, states: Any) -> list[Array]:
-    """Each gate's own slope, from the fields a_… of `states`, which stand in the blocks' order.
-
-    A gate without such a field has no nonlinearity: the candidate of the minimal cells.
+    Empties `gates` on the way, for the derivatives take as much memory as what is made of them.
     """
-    before = [getattr(states, f.name) for f in fields(states) if f.name.startswith("a_")]
-    curved = [
-        tanh_slope(a) if gate == "g" else sigmoid_slope(a)
-        for gate, a in zip(cell.GATES, before, strict=False)
+    past = (..., slice(1, None), slice(None))
+    reaching = {"c": dc.at(past), "h": dh.at(past)}
+    found, from_x, from_h, alike = {}, [], [], True
+    for gate in list(gates):
+        of = gates.pop(gate)
+        after = times(reaching[of.state], of.by_gate)
+        before = times(after, of.slope)
+        norms = after.log10_norms(), before.log10_norms()
+        found[gate] = GateGradient(after.value(), of.slope.value(), before.value(), *norms)
+        from_x.append(before)
+        from_h.append(before if of.by_recurrent is None else times(before, of.by_recurrent))
+        alike = alike and of.by_recurrent is None
+    delta = joined(from_x)
+    if not recurrent:
+        return found, delta, delta.at((..., slice(0)))
+    return found, delta, delta if alike else joined(from_h)
+
+
+def _what_steps_add(
+    cell: Cell, states: Any, x: Array, from_x: ScaledArray, from_h: ScaledArray
+) -> list[tuple[ScaledArray, Array]]:
+    """For each parameter the two factors of the outer product that step t adds to its gradient."""
+    one = np.ones((x.shape[-2], 1))
+    terms = [(from_x, x), (from_h, states.h[..., :-1, :]), (from_x, one), (from_h, one)]
+    if cell.PEEPHOLES:
+        terms.append((_times_what_peepholes_see(from_x, states.c, tuple(cell.GATES)), one))
+    return terms
+
+
+def _walk_back(
+    cell: Cell,
+    states: Any,
+    weights: Weights,
+    gates: dict[str, GateDerivative],
+    loss: Array,
+    dc_T: Array,
+) -> tuple[ScaledArray, ScaledArray]:
+    """dc and dh of the steps 0 … T along every path, (…, T+1, H); at step 0 there is no loss."""
+    carry, read_out = (part.moved(-2, 0) for part in _along_the_cell(cell, states, weights))
+    of_c, of_h = (_into_gates(cell, gates, state) for state in ("c", "h"))
+    *lead, T, H = loss.shape
+    dc, dh = (_room((T + 1, *lead, H)) for _ in range(2))
+    lossy = np.asarray(np.moveaxis(loss, -2, 0).reshape(T, -1).any(axis=1))
+    carried, nothing = scaled(dc_T), scaled(np.zeros(dc_T.shape))
+    at_h = nothing
+    for t in range(T, -1, -1):
+        if t and lossy[t - 1]:
+            at_h = plus(at_h, scaled(loss[..., t - 1, :]))
+        whole = plus(carried, times(at_h, read_out.at(t)))
+        for row, now in ((dc, whole), (dh, at_h)):
+            row.mantissa[t], row.exponent[t] = now
+        if t:
+            carried = times(whole, carry.at(t - 1))
+            parts = [_times_gates(whole, of_c.at(t - 1))] if of_c else []
+            parts += [_times_gates(at_h, of_h.at(t - 1))] if of_h else []
+            at_h = times_matrix(joined(parts), weights.weight_hh, np.vecmat) if parts else nothing
+    dc, dh = dc.moved(0, -2), dh.moved(0, -2)
+    return (dc, dh) if of_h else (dc, dc)
+
+
+def _room(shape: tuple[int, ...]) -> ScaledArray:
+    return ScaledArray(np.empty(shape), np.empty(shape, dtype=np.int64))
+
+
+def _along_the_cell(cell: Cell, states: Any, weights: Weights) -> tuple[ScaledArray, ScaledArray]:
+    """∂c_t/∂c_{t−1} of the steps 1 … T and ∂h_t/∂c_t of 0 … T, however small."""
+    slopes = cell.slopes(states, weights, 1, states.h.shape[-2] - 1)
+    carry = scaled(slopes.carry, cell.log10_carry(states, weights) * LN10)
+    log_read_out = np.full_like(slopes.read_out, -np.inf)
+    small = np.moveaxis(np.asarray(np.abs(slopes.read_out) < SMALLEST_PLAIN), -2, 0)
+    for t in np.flatnonzero(small.reshape(len(small), -1).any(axis=1)):
+        log_read_out[..., t, :] = cell.log10_read_out(states, weights, int(t)) * LN10
+    return carry, scaled(slopes.read_out, log_read_out)
+
+
+def _into_gates(cell: Cell, gates: dict[str, GateDerivative], state: str) -> ScaledArray | None:
+    """∂state/∂(U_gate h_{t−1}) of the gates that move one state, (T, …, gates, H); None without."""
+    factors = [
+        times(of.by_gate, of.slope if of.by_recurrent is None else times(of.slope, of.by_recurrent))
+        for of in gates.values()
+        if of.state == state and cell.RECURRENT
     ]
-    return curved + [np.ones_like(before[0])] * (len(cell.GATES) - len(curved))
+    if not factors:
+        return None
+    mantissa = np.stack([factor.mantissa for factor in factors], axis=-2)
+    exponent = np.stack([factor.exponent for factor in factors], axis=-2)
+    return ScaledArray(mantissa, exponent).moved(-3, 0)
 
 
-def _times_what_peepholes_see(delta: Vectors, c: Array, gates: tuple[str, ...]) -> Vectors:
+def _times_gates(state: ScaledArray, gates: ScaledArray) -> ScaledArray:
+    """A state's gradient (…, H) times its derivative by each gate (…, n, H), side by side."""
+    mantissa = state.mantissa[..., None, :] * gates.mantissa
+    exponent = state.exponent[..., None, :] + gates.exponent
+    flat = (*mantissa.shape[:-2], mantissa.shape[-2] * mantissa.shape[-1])
+    return ScaledArray(mantissa.reshape(flat), exponent.reshape(flat))
+
+
+def _times_what_peepholes_see(delta: ScaledArray, c: Array, gates: tuple[str, ...]) -> ScaledArray:
     """`δ_i⊙c_{t−1}`, `δ_f⊙c_{t−1}`, `δ_o⊙c_t`, side by side: what step t adds to dpeephole."""
-    by_gate = dict(zip(gates, np.split(delta.mantissa, len(gates), axis=-1), strict=True))
-    before, now = c[..., :-1, :], c[..., 1:, :]
-    parts = (by_gate["i"] * before, by_gate["f"] * before, by_gate["o"] * now)
-    return Vectors(np.concatenate(parts, axis=-1), delta.exponent)
-
-
-def _summed(delta: Vectors, seen: Array) -> Array:
-    """`Σ_t δ_t seen_tᵀ`, (…, n, m): summed under one power of two, so that inf − inf cannot be."""
-    largest = delta.exponent.max(axis=-1, keepdims=True)
-    scaled = Vectors(delta.mantissa, delta.exponent - largest).value()
-    return np.asarray(np.ldexp(scaled.swapaxes(-1, -2) @ seen, largest[..., None]))
-
-
-def _log10_norms(vectors: Array) -> Array:
-    """log10 of the Euclidean norm along the last axis; squares below 1e-308 cost nothing."""
-    largest = np.abs(vectors).max(axis=-1, keepdims=True, initial=0.0)
-    unit = vectors / np.where(largest > 0, largest, 1.0)
-    return np.asarray(np.log10(np.linalg.norm(unit, axis=-1)) + np.log10(largest[..., 0]))
+    H, before, now = c.shape[-1], scaled(c[..., :-1, :]), scaled(c[..., 1:, :])
+    of = {gate: delta.at((..., slice(n * H, (n + 1) * H))) for n, gate in enumerate(gates)}
+    return joined([times(of["i"], before), times(of["f"], before), times(of["o"], now)])

@@ -16,7 +16,10 @@ import numpy as np
 
 from lstm_engine.errors import LeftFloat64
 from lstm_engine.gates import Array
+from lstm_engine.scaled_array import ScaledArray
 from lstm_engine.weights import Weights
+
+Start = tuple[Array, Array] | Array  # (h_0, c_0), or h_0 alone where h is c itself
 
 
 class Slopes(NamedTuple):
@@ -37,6 +40,22 @@ class Slopes(NamedTuple):
     from_input: Array  # (…, n, gates that feed c, H), the same through what a gate sees of x_t
     past_cell: Array | None  # (…, n, H); None where h is c itself
     read_out: Array  # (…, n+1, H), of the steps first−1 … last; r_0 = 0 where h_0 is free
+
+
+class GateDerivative(NamedTuple):
+    """One gate in the backward pass: the state's derivative by the gate, the gate's by a.
+
+        ∂L/∂gate = ∂L/∂state ⊙ by_gate          ∂L/∂a = ∂L/∂gate ⊙ slope
+
+    a is the gate's pre-activation, as it is made of x_t. Where gates depend on one another (a
+    coupled cell's i = 1 − f, a minLSTM's i' = 1 − f'), both derivatives are total: the other gate
+    moves too. No digit is lost where a gate saturates: the factors have exponents of their own.
+    """
+
+    state: str  # "c" or "h": the state whose gradient it multiplies
+    by_gate: ScaledArray  # (…, T, H), ∂state_t/∂gate_t
+    slope: ScaledArray  # (…, T, H), ∂gate_t/∂a_t
+    by_recurrent: ScaledArray | None = None  # ∂a_t/∂(U_gate h_{t−1} + b_hh); None where it is 1
 
 
 class Cell(Protocol):
@@ -91,8 +110,14 @@ class Cell(Protocol):
             c: (…, H), c_{t−1}.
         """
 
-    def forward(self, weights: Weights, x: Array) -> Any:
-        """Run over x (…, T, D) from h_0 = c_0 = 0; returns `States`."""
+    def forward(self, weights: Weights, x: Array, start: Start | None = None) -> Any:
+        """Run over x (…, T, D) from h_0 = c_0 = 0 or from `start`; returns `States`.
+
+        Args:
+            weights: the cell's.
+            x: (…, T, D).
+            start: (h_0, c_0), each (…, H); where h is c itself h_0 alone, (…, H).
+        """
 
     def log10_carry(self, states: Any, weights: Weights) -> Array:
         """log10 |∂c_t/∂c_{t−1}| along the carry, (…, T, H), to the last digit however small."""
@@ -112,6 +137,11 @@ class Cell(Protocol):
             is finite for any pre-activation.
         """
 
+    def gate_derivatives(
+        self, states: Any, weights: Weights, x: Array
+    ) -> dict[str, GateDerivative]:
+        """What multiplies ∂L/∂c_t or ∂L/∂h_t to give ∂L/∂gate, by the letters of GATES."""
+
 
 Run = TypeVar("Run")
 
@@ -122,27 +152,58 @@ def unroll(
     States: Callable[..., Run],
     weights: Weights,
     x: Array,
-    start: tuple[Array, Array] | None = None,
+    start: Start | None = None,
 ) -> Run:
     """Run a cell's step over x (…, T, D), from h_0 = c_0 = 0 or from `start`, (h_0, c_0).
 
     Raises:
         LeftFloat64: where a state is not finite.
+        ValueError: where `start` is not a pair of (…, H).
     """
-    lead = np.broadcast_shapes(x.shape[:-2], weights.weight_ih.shape[:-2])
-    start = start or tuple(np.zeros((2, *lead, weights.weight_hh.shape[-1])))
-    h, c = start
+    initial = h, c = start_states(start, weights, x)
     states: list[Array] = []
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         seen = x @ weights.weight_ih.swapaxes(-1, -2) + weights.bias_ih[..., None, :]
+        seen = np.broadcast_to(seen, (*h.shape[:-1], *seen.shape[-2:]))
         for t in range(x.shape[-2]):
             heard = np.matvec(weights.weight_hh, h) + weights.bias_hh
             h, c, *rest = step(weights, seen[..., t, :], heard, h, c)
-            states = states or _room((h, c, *rest), start, x.shape[-2])
+            states = states or _room((h, c, *rest), initial, x.shape[-2])
             for state, now in zip(states, (h, c, *rest), strict=True):
                 state[..., t - x.shape[-2], :] = now
     refuse_the_infinite(name, *states)
     return States(*states)
+
+
+def start_states(
+    start: Start | None, weights: Weights, x: Array, one_state: bool = False
+) -> tuple[Array, Array]:
+    """h_0 and c_0, both (…, H) with every leading axis of x and the weights; zeros by default.
+
+    Args:
+        start: (h_0, c_0); where a cell has `one_state`, h_0 alone, or a pair of equals.
+        weights: the cell's.
+        x: (…, T, D).
+        one_state: whether h is c itself.
+
+    Raises:
+        ValueError: where `start` has another form, or its arrays another shape.
+    """
+    lead = np.broadcast_shapes(x.shape[:-2], weights.weight_ih.shape[:-2])
+    H = weights.weight_hh.shape[-1]
+    if start is None:
+        return tuple(np.zeros((2, *lead, H)))
+    pair = start if isinstance(start, tuple) else (start, start)
+    if len(pair) != 2 or not (one_state or isinstance(start, tuple)):
+        raise ValueError(f"start must be {'h_0' if one_state else 'a pair (h_0, c_0)'}, (…, {H})")
+    for name, state in zip(("h_0", "c_0"), pair, strict=True):
+        if np.shape(state)[-1:] != (H,):
+            raise ValueError(f"start: {name} is {np.shape(state)}, it must be (…, {H})")
+    if one_state and not np.array_equal(*pair):
+        raise ValueError("start: h is c itself in this cell, but h_0 and c_0 differ")
+    lead = np.broadcast_shapes(lead, *(np.shape(state)[:-1] for state in pair))
+    h, c = (np.array(np.broadcast_to(state, (*lead, H))) for state in pair)
+    return h, c
 
 
 def _room(record: tuple[Array, ...], start: tuple[Array, Array], T: int) -> list[Array]:

@@ -5,6 +5,8 @@
     complex step   uᵀ Im F(z + iεv) / ε               to rounding, down to 1e-278
 
 u and v are random, of unit length. A method that cannot tell says so instead of giving a number.
+At a kink, a relu at 0, there is no derivative: the chain rule takes 0 by convention, and on which
+side a complex step lands is rounding. So it cannot tell either.
 `docs/math.md`, section "Checks on the page".
 """
 
@@ -15,6 +17,7 @@ import numpy as np
 
 from lstm_engine.bptt import bptt
 from lstm_engine.cell import Cell, unroll
+from lstm_engine.cells.rnn import Rnn
 from lstm_engine.errors import LeftFloat64
 from lstm_engine.gates import Array
 from lstm_engine.one_step import pulled_back
@@ -47,6 +50,7 @@ class Check(NamedTuple):
     log10_analytic: float  # of its size, there too; −inf for a true zero
     central: Estimate
     complex_step: Estimate
+    kinks: int = 0  # units and steps on the way at which a relu stands at 0, without a derivative
 
 
 class Forward(NamedTuple):
@@ -55,6 +59,7 @@ class Forward(NamedTuple):
     run: Callable[[Array], Array]  # steps (k,) along v, real or imaginary, to F (k, N)
     stored: Array  # (N,), F as the forward pass left it
     u: Array  # (N,)
+    kinks: int  # on its way
 
 
 def check_states(
@@ -93,7 +98,8 @@ def check_states(
         analytic = float(np.ldexp(product, exponent))
     last_alone = np.zeros_like(stored[1:])
     last_alone[-1] = u
-    forward = Forward(run, stored[1:].ravel(), last_alone.ravel())
+    kinks = _kinks(cell, states, weights, x, s)
+    forward = Forward(run, stored[1:].ravel(), last_alone.ravel(), kinks)
     return _compare(analytic, log10, forward, max(1.0, np.abs(z).max()) * np.sqrt(v.size))
 
 
@@ -126,7 +132,8 @@ def check_weights(
     analytic = float(_flat(bptt(cell, states, weights, x, dh).weights) @ v)
     with np.errstate(divide="ignore"):
         log10 = float(np.log10(np.abs(analytic)))
-    forward = Forward(run, states.h[1:].ravel(), dh.ravel())
+    kinks = _kinks(cell, states, weights, x, 0)
+    forward = Forward(run, states.h[1:].ravel(), dh.ravel(), kinks)
     return _compare(analytic, log10, forward, np.sqrt(v.size))
 
 
@@ -135,7 +142,13 @@ def _compare(analytic: float, log10: float, forward: Forward, scale: float) -> C
     imaginary = COMPLEX_STEP * 10.0 ** -min(max(log10, 0.0), 250.0)
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         central = _central(analytic, forward, CENTRAL_STEP * scale)
-        return Check(analytic, log10, central, _complex_step(analytic, forward, imaginary))
+        by_complex_step = _complex_step(analytic, forward, imaginary)
+        return Check(analytic, log10, central, by_complex_step, forward.kinks)
+
+
+def _kinks(cell: Cell, states: Any, weights: Weights, x: Array, s: int) -> int:
+    """At how many units and steps after s there is no derivative; gated cells are smooth."""
+    return int(cell.kinks(states, weights, x)[s:].sum()) if isinstance(cell, Rnn) else 0
 
 
 def _central(analytic: float, forward: Forward, step: float) -> Estimate:
@@ -159,6 +172,8 @@ def _central(analytic: float, forward: Forward, step: float) -> Estimate:
 
 def _complex_step(analytic: float, forward: Forward, step: float) -> Estimate:
     """A run that does not come to the stored states again shows how rounding is amplified."""
+    if forward.kinks:
+        return Estimate(None, None, None, "a relu stands at 0, where it has no derivative")
     try:
         (out,) = forward.run(np.array([1j * step]))
     except LeftFloat64:

@@ -113,11 +113,12 @@ class Nonlinearity(NamedTuple):
     value: Callable[[Array], Array]
     slope: Callable[[Array], Array]
     log_slope: Callable[[Array], Array]
+    kinks: tuple[float, ...] = ()  # where it has no derivative, only one to each side
 
 
 NONLINEARITIES: dict[str, Nonlinearity] = {
     "tanh": Nonlinearity(tanh, tanh_slope, log_tanh_slope),
-    "relu": Nonlinearity(relu, relu_slope, log_relu_slope),
+    "relu": Nonlinearity(relu, relu_slope, log_relu_slope, (0.0,)),
     "identity": Nonlinearity(identity, identity_slope, log_identity_slope),
     "logistic": Nonlinearity(sigmoid, sigmoid_slope, log_sigmoid_slope),
 }

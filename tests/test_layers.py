@@ -113,7 +113,7 @@ CELLS = [name for name in within("lstm_engine.cells") if name != "lstm_engine.ce
 GATED = {name for name in CELLS if name != "lstm_engine.cells.rnn"}
 
 
-BENEATH_CELLS = ("cell", "differences", "errors", "gates", "scaled", "weights")
+BENEATH_CELLS = ("cell", "differences", "errors", "gates", "scaled", "scaled_array", "weights")
 
 
 @pytest.mark.parametrize("name", ["lstm_engine.cell", *CELLS])

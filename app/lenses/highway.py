@@ -30,6 +30,7 @@ from app.drawing.figure import kept as night_road
 from app.knobs import Experiment
 from app.links import plain
 from app.networks import networks
+from app.nulls import csv_field
 from app.reading import (
     ALL,
     Fact,
@@ -164,7 +165,7 @@ def table(highway: Highway) -> Iterator[str]:
             strict=True,
         )
         for unit, values in enumerate(columns):
-            written = ("" if value == -math.inf else repr(value) for value in values)
+            written = map(csv_field, values)
             yield f"{t},{unit},{','.join(written)}"
 
 

@@ -28,6 +28,7 @@ from app.knobs import Experiment
 from app.lenses import highway
 from app.lenses.highway import Highway, at_rows
 from app.networks import networks
+from app.nulls import csv_field
 from app.reading import ALL, Fact, Reading, heading, keeper, kept, powers_of_ten, steps_of
 from app.view import Focus, View
 from lstm_engine import (
@@ -180,7 +181,7 @@ def table(found: Derivation) -> Iterator[str]:
     yield ",".join(["t", *columns])
     rows = zip(told["t"].tolist(), *(column.tolist() for column in columns.values()), strict=True)
     for t, *values in rows:
-        written = ("" if value == -math.inf else repr(value) for value in values)
+        written = map(csv_field, values)
         yield f"{t},{','.join(written)}"
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from lstm_engine.cell import Slopes, unroll
+from lstm_engine.cell import GateDerivative, Slopes, Start, unroll
 from lstm_engine.differences import (
     Exponents,
     bounded,
@@ -33,6 +33,13 @@ from lstm_engine.gates import (
     sigmoid_slope,
     softplus,
     tanh_slope,
+)
+from lstm_engine.scaled_array import (
+    scaled,
+    scaled_by,
+    scaled_sigmoid,
+    scaled_sigmoid_slope,
+    scaled_tanh_slope,
 )
 from lstm_engine.validation import Kind, checked_forward
 from lstm_engine.weights import Weights
@@ -69,13 +76,18 @@ def step(weights: Weights, seen: Array, heard: Array, h: Array, c: Array) -> tup
 
 
 @checked_forward(Kind(NAME, GATES, RECURRENT, PEEPHOLES))
-def forward(weights: Weights, x: Array) -> States:
-    """Run the coupled LSTM over x (…, T, D) from h_0 = c_0 = 0; |c| stays below 1.
+def forward(weights: Weights, x: Array, start: Start | None = None) -> States:
+    """Run the coupled LSTM over x (…, T, D); |c| stays below 1, or within |c_0|.
+
+    Args:
+        weights: the cell's.
+        x: (…, T, D).
+        start: (h_0, c_0), each (…, H); by default both are 0.
 
     Raises:
         LeftFloat64: where a state is not finite (only weights or inputs near 1e308 do that).
     """
-    states = unroll(NAME, step, States, weights, x)
+    states = unroll(NAME, step, States, weights, x, start)
     direct, near = bounded(states.a_f, states.a_g, states.c, states.g)
     c_minus_g, exponent = _carried(states, weights, x, direct, near)
     return replace(states, c_minus_g=np.ldexp(c_minus_g, exponent))
@@ -152,3 +164,14 @@ def log_slopes(states: States, weights: Weights, t: int) -> list[tuple[Array, Ar
         (np.ones_like(states.g[row]), log_tanh_slope(states.a_g[row]) - softplus(states.a_f[row])),
         (np.tanh(states.c[..., t, :]), log_sigmoid_slope(states.a_o[row])),
     ]
+
+
+def gate_derivatives(states: States, weights: Weights, x: Array) -> dict[str, GateDerivative]:
+    """∂c_t/∂f = c_{t−1} − g, for i = 1 − f moves too   ∂c_t/∂g = i   ∂h_t/∂o = tanh(c_t)."""
+    shown = np.tanh(states.c[..., 1:, :])
+    kept_or_written = scaled_by(*difference(states, weights, x))
+    return {
+        "f": GateDerivative("c", kept_or_written, scaled_sigmoid_slope(states.a_f)),
+        "g": GateDerivative("c", scaled_sigmoid(-states.a_f), scaled_tanh_slope(states.a_g)),
+        "o": GateDerivative("h", scaled(shown), scaled_sigmoid_slope(states.a_o)),
+    }

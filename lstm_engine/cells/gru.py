@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from lstm_engine.cell import Slopes, unroll
+from lstm_engine.cell import GateDerivative, Slopes, Start, start_states, unroll
 from lstm_engine.differences import (
     Exponents,
     bounded,
@@ -32,6 +32,14 @@ from lstm_engine.gates import (
     sigmoid_slope,
     softplus,
     tanh_slope,
+)
+from lstm_engine.scaled_array import (
+    scaled,
+    scaled_by,
+    scaled_sigmoid,
+    scaled_sigmoid_slope,
+    scaled_tanh_slope,
+    times,
 )
 from lstm_engine.validation import Kind, checked_forward
 from lstm_engine.weights import Weights
@@ -71,13 +79,18 @@ def step(weights: Weights, seen: Array, heard: Array, h: Array, c: Array) -> tup
 
 
 @checked_forward(Kind(NAME, GATES, RECURRENT, PEEPHOLES))
-def forward(weights: Weights, x: Array) -> States:
-    """Run the GRU over x (…, T, D) from h_0 = 0; |h| stays below 1.
+def forward(weights: Weights, x: Array, start: Start | None = None) -> States:
+    """Run the GRU over x (…, T, D); |h| stays below 1, or within |h_0|.
+
+    Args:
+        weights: the cell's.
+        x: (…, T, D).
+        start: h_0, (…, H), or the pair (h_0, h_0); by default 0.
 
     Raises:
         LeftFloat64: where a state is not finite (only weights or inputs near 1e308 do that).
     """
-    states = unroll(NAME, step, States, weights, x)
+    states = unroll(NAME, step, States, weights, x, start_states(start, weights, x, True))
     direct, near = bounded(states.a_z, states.a_n, states.h, states.n)
     h_minus_n, exponent = _carried(states, weights, x, direct, near)
     return replace(states, h_minus_n=np.ldexp(h_minus_n, exponent))
@@ -147,3 +160,15 @@ def log_slopes(states: States, weights: Weights, t: int) -> list[tuple[Array, Ar
         (states.h_minus_n[row], log_sigmoid_slope(states.a_z[row])),
         (np.ones_like(states.n[row]), seen_n - softplus(-states.a_r[row])),
     ]
+
+
+def gate_derivatives(states: States, weights: Weights, x: Array) -> dict[str, GateDerivative]:
+    """∂h_t/∂r = (1−z)⊙(1−n²)⊙(W_hn h_{t−1} + b_hn)   ∂h_t/∂z = h_{t−1} − n   ∂h_t/∂n = 1−z."""
+    written, slope_n = scaled_sigmoid(-states.a_z), scaled_tanh_slope(states.a_n)
+    by_r = times(times(written, slope_n), scaled(states.heard_n))
+    by_z = scaled_by(*difference(states, weights, x))
+    return {
+        "i": GateDerivative("c", by_r, scaled_sigmoid_slope(states.a_r)),
+        "f": GateDerivative("c", by_z, scaled_sigmoid_slope(states.a_z)),
+        "g": GateDerivative("c", written, slope_n, scaled_sigmoid(states.a_r)),
+    }

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lstm_engine.cell import Slopes, refuse_the_infinite
+from lstm_engine.cell import GateDerivative, Slopes, Start, refuse_the_infinite, start_states
 from lstm_engine.gates import (
     LN10,
     Array,
@@ -23,6 +23,7 @@ from lstm_engine.gates import (
     softplus,
     tanh_slope,
 )
+from lstm_engine.scaled_array import scaled, scaled_sigmoid, scaled_sigmoid_slope, scaled_tanh_slope
 from lstm_engine.validation import Kind, checked_forward
 from lstm_engine.weights import Weights
 
@@ -57,15 +58,20 @@ def step(weights: Weights, seen: Array, heard: Array, h: Array, c: Array) -> tup
 
 
 @checked_forward(Kind(NAME, GATES, RECURRENT, PEEPHOLES))
-def forward(weights: Weights, x: Array) -> States:
-    """Run the LSTM over x (…, T, D) from h_0 = c_0 = 0: `step`, in a fraction of its time.
+def forward(weights: Weights, x: Array, start: Start | None = None) -> States:
+    """Run the LSTM over x (…, T, D): `step`, in a fraction of its time.
+
+    Args:
+        weights: the cell's.
+        x: (…, T, D).
+        start: (h_0, c_0), each (…, H); by default both are 0.
 
     Raises:
         LeftFloat64: where a state is not finite (only weights or inputs near 1e308 do that).
     """
     T, D = x.shape[-2:]
-    lead = np.broadcast_shapes(x.shape[:-2], weights.weight_ih.shape[:-2])
-    H = weights.weight_hh.shape[-1]
+    h_0, c_0 = start_states(start, weights, x)
+    *lead, H = h_0.shape
     # One matrix acts on [x_t, 1, h_{t−1}]. Its rows are ordered i, f, o, g so that the sigmoids are
     # contiguous, and theirs are negated because σ(a) = 1/(1 + exp(−a)).
     rows = np.r_[0 : 2 * H, 3 * H : 4 * H, 2 * H : 3 * H]
@@ -77,8 +83,10 @@ def forward(weights: Weights, x: Array) -> States:
     seen = np.zeros((T + 1, *lead, D + 1 + H))  # row t−1 is what step t sees
     seen[:T, ..., :D] = np.moveaxis(np.broadcast_to(x, (*lead, T, D)), -2, 0)
     seen[..., D] = 1.0
+    seen[0, ..., D + 1 :] = h_0
     record = np.empty((T + 1, *lead, 9 * H))
     record[0] = 0.0
+    record[0, ..., 8 * H :] = c_0
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         _run(matrix, seen, record)
         record[..., : 3 * H] *= -1.0
@@ -101,7 +109,7 @@ def _run(matrix: Array, seen: Array, record: Array) -> None:
     """
     *lead, width = record.shape[1:]
     H = width // 9
-    row, kept, tanh_c = np.zeros((*lead, width)), np.empty((*lead, 2 * H)), np.empty((*lead, H))
+    row, kept, tanh_c = record[0].copy(), np.empty((*lead, 2 * H)), np.empty((*lead, H))
     one = np.ones((*lead, 3 * H))
     a, minus_a, a_g = row[..., : 4 * H], row[..., : 3 * H], row[..., 3 * H : 4 * H]
     i_f_o, i_f, o, g, g_c, c = (
@@ -170,3 +178,14 @@ def log_slopes(states: States, weights: Weights, t: int) -> list[tuple[Array, Ar
         (np.ones_like(states.g[row]), log_tanh_slope(states.a_g[row]) - softplus(-states.a_i[row])),
         (np.tanh(c[..., t, :]), log_sigmoid_slope(states.a_o[row])),
     ]
+
+
+def gate_derivatives(states: States, weights: Weights, x: Array) -> dict[str, GateDerivative]:
+    """∂c_t/∂i = g   ∂c_t/∂f = c_{t−1}   ∂c_t/∂g = i   ∂h_t/∂o = tanh(c_t), and slopes."""
+    written, shown = scaled_sigmoid(states.a_i), scaled(np.tanh(states.c[..., 1:, :]))
+    return {
+        "i": GateDerivative("c", scaled(states.g), scaled_sigmoid_slope(states.a_i)),
+        "f": GateDerivative("c", scaled(states.c[..., :-1, :]), scaled_sigmoid_slope(states.a_f)),
+        "g": GateDerivative("c", written, scaled_tanh_slope(states.a_g)),
+        "o": GateDerivative("h", shown, scaled_sigmoid_slope(states.a_o)),
+    }

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lstm_engine.cell import Slopes, unroll
+from lstm_engine.cell import GateDerivative, Slopes, Start, unroll
 from lstm_engine.gates import (
     LN10,
     Array,
@@ -24,6 +24,7 @@ from lstm_engine.gates import (
     softplus,
     tanh_slope,
 )
+from lstm_engine.scaled_array import scaled, scaled_sigmoid, scaled_sigmoid_slope, scaled_tanh_slope
 from lstm_engine.validation import Kind, checked_forward
 from lstm_engine.weights import Weights
 
@@ -56,13 +57,18 @@ def step(weights: Weights, seen: Array, heard: Array, h: Array, c: Array) -> tup
 
 
 @checked_forward(Kind(NAME, GATES, RECURRENT, PEEPHOLES))
-def forward(weights: Weights, x: Array) -> States:
-    """Run the LSTM of 1997 over x (…, T, D) from h_0 = c_0 = 0.
+def forward(weights: Weights, x: Array, start: Start | None = None) -> States:
+    """Run the LSTM of 1997 over x (…, T, D).
+
+    Args:
+        weights: the cell's.
+        x: (…, T, D).
+        start: (h_0, c_0), each (…, H); by default both are 0.
 
     Raises:
         LeftFloat64: where a state is not finite (only weights or inputs near 1e308 do that).
     """
-    return unroll(NAME, step, States, weights, x)
+    return unroll(NAME, step, States, weights, x, start)
 
 
 def log10_carry(states: States, weights: Weights) -> Array:
@@ -104,3 +110,13 @@ def log_slopes(states: States, weights: Weights, t: int) -> list[tuple[Array, Ar
         (np.ones_like(states.g[row]), log_tanh_slope(states.a_g[row]) - softplus(-states.a_i[row])),
         (np.tanh(states.c[..., t, :]), log_sigmoid_slope(states.a_o[row])),
     ]
+
+
+def gate_derivatives(states: States, weights: Weights, x: Array) -> dict[str, GateDerivative]:
+    """∂c_t/∂i = g   ∂c_t/∂g = i   ∂h_t/∂o = tanh(c_t), with the gates' slopes."""
+    written, shown = scaled_sigmoid(states.a_i), scaled(np.tanh(states.c[..., 1:, :]))
+    return {
+        "i": GateDerivative("c", scaled(states.g), scaled_sigmoid_slope(states.a_i)),
+        "g": GateDerivative("c", written, scaled_tanh_slope(states.a_g)),
+        "o": GateDerivative("h", shown, scaled_sigmoid_slope(states.a_o)),
+    }

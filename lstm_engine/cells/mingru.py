@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lstm_engine.cell import Slopes, unroll
+from lstm_engine.cell import GateDerivative, Slopes, Start, start_states, unroll
 from lstm_engine.differences import Exponents, carry, close
 from lstm_engine.gates import Array, log10_sigmoid, sigmoid, sigmoid_slope
+from lstm_engine.scaled_array import scaled, scaled_by, scaled_sigmoid, scaled_sigmoid_slope
 from lstm_engine.validation import Kind, checked_forward
 from lstm_engine.weights import Weights
 
@@ -44,13 +45,18 @@ def step(weights: Weights, seen: Array, heard: Array, h: Array, c: Array) -> tup
 
 
 @checked_forward(Kind(NAME, GATES, RECURRENT, PEEPHOLES))
-def forward(weights: Weights, x: Array) -> States:
-    """Run the minGRU over x (…, T, D) from h_0 = 0; |h| stays within the largest |g|.
+def forward(weights: Weights, x: Array, start: Start | None = None) -> States:
+    """Run the minGRU over x (…, T, D); |h| stays within the largest |g|, or |h_0|.
+
+    Args:
+        weights: the cell's.
+        x: (…, T, D).
+        start: h_0, (…, H), or the pair (h_0, h_0); by default 0.
 
     Raises:
         LeftFloat64: where a state is not finite (only weights or inputs near 1e308 do that).
     """
-    states = unroll(NAME, step, States, weights, x)
+    states = unroll(NAME, step, States, weights, x, start_states(start, weights, x, True))
     h_minus_g, exponent = difference(states, weights, x)
     return replace(states, h_minus_g=np.ldexp(h_minus_g, exponent))
 
@@ -93,3 +99,12 @@ def slopes(states: States, weights: Weights, first: int, last: int) -> Slopes:
 def log_slopes(states: States, weights: Weights, t: int) -> list[tuple[Array, Array]]:
     """No gate sees h_{t−1}."""
     return []
+
+
+def gate_derivatives(states: States, weights: Weights, x: Array) -> dict[str, GateDerivative]:
+    """∂h_t/∂f = h_{t−1} − g   ∂h_t/∂g = 1−f; the candidate has no nonlinearity."""
+    by_f = scaled_by(*difference(states, weights, x))
+    return {
+        "f": GateDerivative("c", by_f, scaled_sigmoid_slope(states.a_f)),
+        "g": GateDerivative("c", scaled_sigmoid(-states.a_f), scaled(np.ones_like(states.g))),
+    }

@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lstm_engine.cell import Slopes, unroll
+from lstm_engine.cell import GateDerivative, Slopes, Start, start_states, unroll
 from lstm_engine.differences import Exponents, carry, close
 from lstm_engine.gates import Array, log10_sigmoid, sigmoid, sigmoid_slope, softplus
+from lstm_engine.scaled_array import scaled, scaled_by, scaled_sigmoid, scaled_sigmoid_slope, times
 from lstm_engine.validation import Kind, checked_forward
 from lstm_engine.weights import Weights
 
@@ -49,13 +50,18 @@ def step(weights: Weights, seen: Array, heard: Array, h: Array, c: Array) -> tup
 
 
 @checked_forward(Kind(NAME, GATES, RECURRENT, PEEPHOLES))
-def forward(weights: Weights, x: Array) -> States:
-    """Run the minLSTM over x (…, T, D) from h_0 = 0; |h| stays within the largest |g|.
+def forward(weights: Weights, x: Array, start: Start | None = None) -> States:
+    """Run the minLSTM over x (…, T, D); |h| stays within the largest |g|, or |h_0|.
+
+    Args:
+        weights: the cell's.
+        x: (…, T, D).
+        start: h_0, (…, H), or the pair (h_0, h_0); by default 0.
 
     Raises:
         LeftFloat64: where a state is not finite (only weights or inputs near 1e308 do that).
     """
-    states = unroll(NAME, step, States, weights, x)
+    states = unroll(NAME, step, States, weights, x, start_states(start, weights, x, True))
     h_minus_g, exponent = difference(states, weights, x)
     return replace(states, h_minus_g=np.ldexp(h_minus_g, exponent))
 
@@ -98,6 +104,23 @@ def slopes(states: States, weights: Weights, first: int, last: int) -> Slopes:
 def log_slopes(states: States, weights: Weights, t: int) -> list[tuple[Array, Array]]:
     """No gate sees h_{t−1}."""
     return []
+
+
+def gate_derivatives(states: States, weights: Weights, x: Array) -> dict[str, GateDerivative]:
+    """At the normalized gates: ∂h_t/∂f' = h_{t−1} − g = −∂h_t/∂i', for they sum to 1.
+
+    Their slopes lead through the quotient and the sigmoid to the gate's own pre-activation:
+    ∂f'/∂a_f = f'i'⊙(1−f)   ∂i'/∂a_i = f'i'⊙(1−i).   ∂h_t/∂g = i'.
+    """
+    by_f = scaled_by(*difference(states, weights, x))
+    f_over_i = _log_f_over_i(states.a_i, states.a_f)
+    quotient = scaled_sigmoid_slope(f_over_i)
+    slope_i, slope_f = (times(quotient, scaled_sigmoid(-a)) for a in (states.a_i, states.a_f))
+    return {
+        "i": GateDerivative("c", by_f._replace(mantissa=-by_f.mantissa), slope_i),
+        "f": GateDerivative("c", by_f, slope_f),
+        "g": GateDerivative("c", scaled_sigmoid(-f_over_i), scaled(np.ones_like(states.g))),
+    }
 
 
 def _log_f_over_i(a_i: Array, a_f: Array) -> Array:

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from lstm_engine.cell import Slopes, refuse_the_infinite
+from lstm_engine.cell import GateDerivative, Slopes, Start, refuse_the_infinite, start_states
 from lstm_engine.gates import NONLINEARITIES, Array
+from lstm_engine.scaled_array import scaled
 from lstm_engine.validation import checked_method, one_of
 from lstm_engine.weights import Weights
 
@@ -52,21 +54,30 @@ class Rnn:
         return h, h, a
 
     @checked_method
-    def forward(self, weights: Weights, x: Array) -> RnnStates:
-        """Run the RNN over x (…, T, D) from h_0 = 0.
+    def forward(self, weights: Weights, x: Array, start: Start | None = None) -> RnnStates:
+        """Run the RNN over x (…, T, D).
+
+        Args:
+            weights: the network's.
+            x: (…, T, D).
+            start: h_0, (…, H), or the pair (h_0, h_0); by default 0.
 
         Raises:
             LeftFloat64: relu and identity can grow without bound; `.step` says where they leave.
+            ValueError: where `start` is not (…, H).
         """
         value = NONLINEARITIES[self.act].value
-        T, lead = x.shape[-2], np.broadcast_shapes(x.shape[:-2], weights.weight_ih.shape[:-2])
-        h = np.zeros((T + 1, *lead, weights.weight_hh.shape[-1]))
+        h_0, _ = start_states(start, weights, x, one_state=True)
+        *lead, H = h_0.shape
+        h = np.empty((x.shape[-2] + 1, *lead, H))
+        h[0] = h_0
         now, weight_hh = np.empty_like(h[0]), weights.weight_hh
         product = np.matvec if lead else np.dot
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):
             bias = (weights.bias_ih + weights.bias_hh)[..., None, :]
             seen = x @ weights.weight_ih.swapaxes(-1, -2) + bias
-            a = np.ascontiguousarray(np.moveaxis(seen, -2, 0))
+            seen = np.broadcast_to(seen, (*lead, *seen.shape[-2:]))
+            a = np.array(np.moveaxis(seen, -2, 0), order="C")
             for a_t, h_before, h_t in zip(a, h[:-1], h[1:], strict=True):
                 product(weight_hh, h_before, out=now)
                 np.add(a_t, now, a_t)
@@ -94,6 +105,28 @@ class Rnn:
         """The same factor of step t, however small: `factor·exp(ln)`."""
         ln = NONLINEARITIES[self.act].log_slope(states.a[..., t - 1, :])
         return [(np.ones_like(ln), ln)]
+
+    def gate_derivatives(
+        self, states: RnnStates, weights: Weights, x: Array
+    ) -> dict[str, GateDerivative]:
+        """∂h_t/∂h_t = 1: the state is the only gate; its slope is φ'(a_t)."""
+        slope = scaled(NONLINEARITIES[self.act].slope(states.a), self.log_slope(states))
+        return {"g": GateDerivative("c", scaled(np.ones_like(states.a)), slope)}
+
+    def kinks(self, states: RnnStates, weights: Weights, x: Array) -> NDArray[np.bool_]:
+        """Where a_t is a kink of φ to rounding, (…, T, H): there h_t has no derivative.
+
+        A sum of n terms may be off by n roundings of their sizes' sum, on either side of the kink.
+        """
+        terms = weights.weight_ih.shape[-1] + weights.weight_hh.shape[-1] + 2
+        size = np.abs(x) @ np.abs(weights.weight_ih).swapaxes(-1, -2)
+        size = size + np.abs(states.h[..., :-1, :]) @ np.abs(weights.weight_hh).swapaxes(-1, -2)
+        size = size + (np.abs(weights.bias_ih) + np.abs(weights.bias_hh))[..., None, :]
+        near = terms * np.finfo(np.float64).eps * size
+        found = np.zeros(states.a.shape, dtype=np.bool_)
+        for kink in NONLINEARITIES[self.act].kinks:
+            found |= np.abs(states.a - kink) <= near
+        return found
 
     def log_slope(self, states: RnnStates) -> Array:
         """ln |φ'(a_t)|, (…, T, H), to the last digit however small; −inf for a dead relu."""

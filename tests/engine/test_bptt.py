@@ -14,17 +14,20 @@ import jax.numpy as jnp
 from lstm_engine import CELLS, Rnn, Weights, batch, cell_survival, draw_cell, draw_inputs, lstm
 from lstm_engine.bptt import Gradients, bptt, linear_loss
 from lstm_engine.one_step import pull_back
+from lstm_engine.scaled_array import times
 from tests.engine import oracle
 from tests.engine.cells.one_unit import one_unit
 from tests.engine.cells.test_every_cell import BY_NAME, drawn, every_cell, experiments, usual
 
 
-def flow(name: str, weights: Weights, x: np.ndarray, dh: np.ndarray) -> Gradients:
-    return bptt(BY_NAME[name], BY_NAME[name].forward(weights, x), weights, x, dh)
+def flow(
+    name: str, weights: Weights, x: np.ndarray, dh: np.ndarray, start=None, dc_T=None
+) -> Gradients:
+    return bptt(BY_NAME[name], BY_NAME[name].forward(weights, x, start), weights, x, dh, dc_T)
 
 
 @partial(jax.jit, static_argnames="name")
-def autodiff(name: str, weights: Weights, x: np.ndarray, dh: np.ndarray) -> tuple:
+def autodiff(name: str, weights: Weights, x: np.ndarray, dh: np.ndarray, start, dc_T) -> tuple:
     """The gradient at weights, x, and what nudges c_t, h_t and the bias of each step."""
 
     def loss(weights, x, to_c, to_h, to_a):
@@ -35,8 +38,10 @@ def autodiff(name: str, weights: Weights, x: np.ndarray, dh: np.ndarray) -> tupl
             h = h + h_nudge
             return (h, c), (h * dh_t).sum()
 
-        start = (to_h[0], to_h[0] + to_c[0] if name in oracle.H_IS_C else to_c[0])
-        return jax.lax.scan(step, start, (x, to_c[1:], to_h[1:], to_a, dh))[1].sum()
+        h_0, c_0 = start
+        first = (h_0 + to_h[0], c_0 + to_c[0] + (to_h[0] if name in oracle.H_IS_C else 0.0))
+        (_, c_T), losses = jax.lax.scan(step, first, (x, to_c[1:], to_h[1:], to_a, dh))
+        return losses.sum() + (c_T * dc_T).sum()
 
     states = jnp.zeros((len(x) + 1, dh.shape[1]))
     steps = jnp.zeros((len(x), len(weights.bias_ih)))
@@ -56,14 +61,17 @@ def test_every_gradient_is_that_of_autodiff(name: str) -> None:
     @given(experiments)
     def agrees(e: dict) -> None:
         weights, x = drawn(name, e)
-        dh = np.random.RandomState(e["seed"] % 1000).standard_normal((len(x), e["shape"][1]))
+        H, random = e["shape"][1], np.random.RandomState(e["seed"] % 1000)
+        dh = random.standard_normal((len(x), H))
         dh[e["seed"] % len(x)] = 0.0
-        theirs = autodiff(name, weights, x, dh)
-        moved = autodiff(name, oracle.nudged(weights), x, dh)
+        h_0, c_0, dc_T = random.standard_normal((3, H)) * (e["seed"] % 3 > 0)
+        start = (h_0, h_0 if name in oracle.H_IS_C else c_0)
+        theirs = autodiff(name, weights, x, dh, start, dc_T)
+        moved = autodiff(name, oracle.nudged(weights), x, dh, start, dc_T)
         for one, other in zip(jax.tree.leaves(theirs), jax.tree.leaves(moved), strict=True):
             peak = np.abs(one).max(initial=0.0)
             assume(np.abs(one - other).max(initial=0.0) <= 1e-11 * peak)  # else it is chaotic
-        ours = flow(name, weights, x, dh)
+        ours = flow(name, weights, x, dh, start, dc_T)
         dweights, dx, to_c, to_h, to_a = theirs
         for field, tensor in dweights._asdict().items():
             if tensor is None:
@@ -99,20 +107,36 @@ AFTER = {
         "g": lambda s, dc, dh, c: dc * s.i,
         "o": lambda s, dc, dh, c: dh * np.tanh(s.c[1:]),
     },
-    "lstm-1997": {"i": lambda s, dc, dh, c: dc * s.g, "g": lambda s, dc, dh, c: dc * s.i},
+    "lstm-1997": {
+        "i": lambda s, dc, dh, c: dc * s.g,
+        "g": lambda s, dc, dh, c: dc * s.i,
+        "o": lambda s, dc, dh, c: dh * np.tanh(s.c[1:]),
+    },
     "peephole": {
         "i": lambda s, dc, dh, c: dc * s.g,
         "f": lambda s, dc, dh, c: dc * c,
+        "g": lambda s, dc, dh, c: dc * s.i,
         "o": lambda s, dc, dh, c: dh * np.tanh(s.c[1:]),
     },
-    "coupled": {"f": lambda s, dc, dh, c: dc * (c - s.g), "g": lambda s, dc, dh, c: dc * s.i},
+    "coupled": {
+        "f": lambda s, dc, dh, c: dc * (c - s.g),
+        "g": lambda s, dc, dh, c: dc * s.i,
+        "o": lambda s, dc, dh, c: dh * np.tanh(s.c[1:]),
+    },
     "gru": {
         "i": lambda s, dc, dh, c: dc * (1 - s.z) * (1 - s.n**2) * s.heard_n,
         "f": lambda s, dc, dh, c: dc * (c - s.n),
         "g": lambda s, dc, dh, c: dc * (1 - s.z),
     },
-    "minlstm": {"g": lambda s, dc, dh, c: dc * s.i},
-    "mingru": {"g": lambda s, dc, dh, c: dc * (1 - s.f)},
+    "minlstm": {  # at the normalized gates, which sum to 1
+        "i": lambda s, dc, dh, c: dc * (s.g - c),
+        "f": lambda s, dc, dh, c: dc * (c - s.g),
+        "g": lambda s, dc, dh, c: dc * s.i,
+    },
+    "mingru": {
+        "f": lambda s, dc, dh, c: dc * (c - s.g),
+        "g": lambda s, dc, dh, c: dc * (1 - s.f),
+    },
     "rnn-relu": {"g": lambda s, dc, dh, c: dc},
 }
 
@@ -341,13 +365,166 @@ def test_a_saturated_forget_gate_carries_and_stops_learning(b_f: float) -> None:
     assert 0 < learnt < 60 * leak
 
 
-@pytest.mark.parametrize("a_f", [720.0, 800.0])
-def test_a_gradient_behind_a_slope_without_digits_is_not_made_up(a_f: float) -> None:
+@pytest.mark.parametrize("a", [-900.0, -720.0, 720.0, 800.0])
+@pytest.mark.parametrize("gate", "ifgo")
+def test_beyond_float64_a_slope_takes_its_logarithm(gate: str, a: float) -> None:
+    """Before the nonlinearity 10^−391 is no zero, and after it nothing is divided by anything."""
     weights, x = of_one_unit((0.5,) * 3)
-    x[1, 1] = a_f
-    forget = flow("lstm", weights, x, linear_loss("last", 3, 1)).gates["f"]
-    assert np.isnan(forget.after[:, 0]).tolist() == [False, True, False]
-    assert abs(forget.before[1, 0]) < 1e-312 and forget.slope[1, 0] < 1e-312
+    x[1, "ifgo".index(gate)] = a
+    states = lstm.forward(weights, x)
+    dh = np.zeros((3, 1))
+    dh[1] = 1.0  # also where the forget gate of step 2 is 0 and nothing comes from later
+    ours = bptt(lstm, states, weights, x, dh)
+    expected = {
+        "i": ours.dc[2] * states.g[1],
+        "f": ours.dc[2] * states.c[1],
+        "g": ours.dc[2] * states.i[1],
+        "o": ours.dh[2] * np.tanh(states.c[2]),
+    }[gate]
+    its, log_slope = ours.gates[gate], -2 * abs(a) + np.log(4) if gate == "g" else -abs(a)
+    np.testing.assert_allclose(its.after[1], expected, rtol=1e-14)
+    log10_before = np.log10(np.abs(expected[0])) + log_slope / np.log(10)
+    assert its.log10_before[1] == pytest.approx(log10_before, rel=1e-14)
+
+
+def test_a_saturated_candidate_has_its_whole_gradient() -> None:
+    """dg = dc⊙i whatever the tanh: its slope underflows from |a| = 354 on."""
+    weights, x = of_one_unit((0.5,) * 3)
+    x[1, 2] = 500.0
+    ours = flow("lstm", weights, x, linear_loss("last", 3, 1))
+    np.testing.assert_allclose(ours.gates["g"].after[1], ours.dc[2] * 0.5, rtol=1e-14)
+    assert ours.gates["g"].before[1] == 0.0 and ours.gates["g"].log10_before[1] < -430
+
+
+def test_a_cell_beyond_354_still_passes_its_gradient_on() -> None:
+    """r_T = o⊙(1 − tanh² c_T) = 10^−347: plain float64 has a zero there, and everywhere before."""
+    weights, x = one_unit(CELLS["lstm-1997"]), np.full((500, 3), 40.0)
+    x[:, 0] = np.log(4.0)  # i = 0.8, so that c grows to 400
+    ours = flow("lstm-1997", weights, x, linear_loss("last", 500, 1))
+    u = linear_loss("last", 500, 1)[-1, 0]
+    log10_dc = np.log10(abs(u)) + (np.log(4.0) - 2 * 400.0) / np.log(10)
+    np.testing.assert_allclose(ours.log10_dc, log10_dc, rtol=1e-12)
+    np.testing.assert_allclose(ours.gates["i"].log10_after, log10_dc, rtol=1e-12)  # g is 1
+    candidate = log10_dc + np.log10(0.8)
+    np.testing.assert_allclose(ours.gates["g"].log10_after, candidate, rtol=1e-12)
+    assert not ours.dc.any() and np.isfinite(ours.log10_by_step.bias_ih).all()
+
+
+@pytest.mark.parametrize("a_f", [-800.0, -40_000.0])
+def test_a_forget_gate_below_float64_is_no_wall(a_f: float) -> None:
+    weights, x = of_one_unit((0.5,) * 4)
+    x[2, 1] = a_f
+    ours = flow("lstm", weights, x, linear_loss("last", 4, 1))
+    lost = ours.log10_dc[2] - ours.log10_dc[3]
+    assert lost == pytest.approx(a_f / np.log(10), rel=1e-14)
+    assert np.isfinite([ours.gates[gate].log10_after[1] for gate in "ifg"]).all()
+
+
+def test_a_unit_far_below_the_others_keeps_its_digits() -> None:
+    """One unit keeps all and learns 10^−391 of it; the other has lost 10^347 and learns the rest.
+
+    Beside the first unit's gradient the second's is nothing; before the forget gates it is all.
+    """
+    bias = np.array([0.0, 0.0, 900.0, -9.0, 1e-3, 1.0, 0.0, 0.0])  # i, f, g, o, two units each
+    weights = Weights(np.zeros((8, 1)), np.zeros((8, 2)), bias, np.zeros(8))
+    alone = Weights(np.zeros((4, 1)), np.zeros((4, 1)), bias[1::2], np.zeros(4))
+    x, dh = np.zeros((90, 1)), linear_loss("last", 90, 2)
+    ours, second = flow("lstm", weights, x, dh), flow("lstm", alone, x, dh[:, 1:])
+    assert ours.log10_dc[2] > -2 and second.log10_dc[2] < -340
+    kept = second.log10_dc[2] - second.log10_dc[-1]
+    assert kept == pytest.approx(-88 * np.log1p(np.exp(9.0)) / np.log(10), rel=1e-14)
+    assert ours.gates["f"].log10_before[1] == pytest.approx(
+        second.gates["f"].log10_before[1], rel=1e-14
+    )
+
+
+def test_units_that_do_not_hear_each_other_may_lie_600_decades_apart() -> None:
+    """h_t = diag(1, 10^-3) h_{t−1}, read by a loss that sees the second unit alone at the end."""
+    weights = Weights(np.eye(2), np.diag([1.0, 1e-3]), np.zeros(2), np.zeros(2))
+    dh = np.vstack((np.zeros((199, 2)), [[1.0, 1.0]]))
+    states = Rnn("identity").forward(weights, np.zeros((200, 2)), np.array([0.0, 1e300]))
+    ours = bptt(Rnn("identity"), states, weights, np.zeros((200, 2)), dh)
+    np.testing.assert_allclose(ours.dh[120], [1.0, 1e-240], rtol=1e-12)
+    # dW_hh[1, 1] = Σ δ_t h_{t−1}: each step adds 10^-3(T−t) · 10^(300−3(t−1)), 10^-297 together.
+    assert ours.weights.weight_hh[1, 1] == pytest.approx(200e-297, rel=1e-12)
+
+
+@every_cell
+def test_the_derivatives_by_the_gates_are_those_of_a_step_back(name: str) -> None:
+    """∂state/∂gate · ∂gate/∂a is what `slopes` has of each gate."""
+    cell, (weights, x) = BY_NAME[name], usual(name)
+    states = cell.forward(weights, x)
+    slopes, gates = cell.slopes(states, weights, 1, 12), cell.gate_derivatives(states, weights, x)
+    assert list(gates) == list(cell.GATES)
+    of_c = [gate for gate, its in gates.items() if its.state == "c"]
+    for n, gate in enumerate(of_c):
+        its = gates[gate]
+        k = times(its.by_gate, its.slope)
+        np.testing.assert_allclose(k.value(), slopes.from_input[:, n], rtol=1e-14)
+        if cell.RECURRENT:
+            recurrent = k if its.by_recurrent is None else times(k, its.by_recurrent)
+            np.testing.assert_allclose(recurrent.value(), slopes.into_cell[:, n], rtol=1e-14)
+    assert set(gates) - set(of_c) == ({"o"} if slopes.past_cell is not None else set())
+    if slopes.past_cell is not None:
+        k_o = times(gates["o"].by_gate, gates["o"].slope)
+        np.testing.assert_allclose(k_o.value(), slopes.past_cell, rtol=1e-14)
+
+
+def test_a_minlstms_gates_are_the_normalized_ones() -> None:
+    """By differences in f' itself, i' = 1 − f' moving along; one unit, one step."""
+    cell, weights = CELLS["minlstm"], one_unit(CELLS["minlstm"])
+    x, h_0, dh = np.array([[0.3, -0.7, 1.9]]), np.array([0.6]), np.array([[1.7]])
+    states = cell.forward(weights, x, h_0)
+    ours = bptt(cell, states, weights, x, dh).gates
+    f, i = (1 / (1 + np.exp(-a)) for a in (-0.7, 0.3))
+    f_normal = f / (f + i)
+    of_f = 1.7 * (0.6 - 1.9)  # h = f'·h_0 + (1 − f')·g
+    assert ours["f"].after.item() == pytest.approx(of_f, rel=1e-14)
+    assert ours["i"].after.item() == pytest.approx(-of_f, rel=1e-14)
+    a = -0.7 + 1e-30j  # ∂f'/∂a_f by a complex step in the quotient as the paper has it
+    moved = (1 / (1 + np.exp(-a))) / (1 / (1 + np.exp(-a)) + i)
+    assert moved.real == pytest.approx(f_normal)
+    assert ours["f"].slope.item() == pytest.approx(moved.imag / 1e-30, rel=1e-13)
+    assert ours["f"].before.item() == pytest.approx(of_f * moved.imag / 1e-30, rel=1e-13)
+    a = 0.3 + 1e-30j
+    moved = (1 / (1 + np.exp(-a))) / (1 / (1 + np.exp(-a)) + f)
+    assert ours["i"].slope.item() == pytest.approx(moved.imag / 1e-30, rel=1e-13)
+
+
+@every_cell
+def test_a_batch_starts_each_experiment_from_its_own_states(name: str) -> None:
+    cell, (weights, x) = BY_NAME[name], usual(name)
+    h_0, c_0, dc_T = np.random.RandomState(5).standard_normal((3, 3, 4))
+    start = (h_0, h_0 if name in oracle.H_IS_C else c_0)
+    dh = linear_loss("every", 12, 4)
+    together = flow(name, weights, x, dh, start, dc_T)
+    for b in range(3):
+        its = start[0][b], start[1][b]
+        alone = flow(name, weights, x, dh, its, dc_T[b])
+        for ours, whole in zip(leaves(alone), leaves(together), strict=True):
+            np.testing.assert_allclose(ours, whole[b], rtol=1e-12, atol=1e-15)
+        states = cell.forward(weights, x, its)
+        np.testing.assert_array_equal(states.h[0], its[0])
+        np.testing.assert_array_equal(states.c[0], its[1])
+
+
+@pytest.mark.parametrize("name", sorted(oracle.H_IS_C))
+def test_where_h_is_c_a_start_is_one_state(name: str) -> None:
+    cell, (weights, x), h_0 = BY_NAME[name], usual(name), np.linspace(-1, 1, 4)
+    alone, pair = cell.forward(weights, x, h_0), cell.forward(weights, x, (h_0, h_0))
+    np.testing.assert_array_equal(alone.h, pair.h)
+    with pytest.raises(ValueError, match="h_0 and c_0 differ"):
+        cell.forward(weights, x, (h_0, 2 * h_0))
+
+
+def test_a_start_or_a_gradient_of_another_shape_is_refused() -> None:
+    weights, x = usual("lstm")
+    with pytest.raises(ValueError, match=r"a pair \(h_0, c_0\), \(…, 4\)"):
+        lstm.forward(weights, x, np.zeros(4))
+    with pytest.raises(ValueError, match=r"c_0 is \(5,\), it must be \(…, 4\)"):
+        lstm.forward(weights, x, (np.zeros(4), np.zeros(5)))
+    with pytest.raises(ValueError, match=r"dc_T is \(5,\), it must be \(…, 4\)"):
+        flow("lstm", weights, x, linear_loss("last", 12, 4), dc_T=np.zeros(5))
 
 
 def test_a_linear_loss_reads_out_the_same_direction_at_every_step() -> None:
@@ -381,9 +558,17 @@ def test_gradients_are_those_of_torch(module: str) -> None:
     with torch.no_grad():
         for parameter, value in zip(layer.parameters(), weights[:4], strict=True):
             parameter.copy_(torch.from_numpy(value))
-    inputs = torch.from_numpy(x).requires_grad_()
-    (layer(inputs)[0] * torch.from_numpy(dh)).sum().backward()
-    ours = bptt(cell, cell.forward(weights, x), weights, x, dh)
+    h_0, c_0, dc_T = np.random.RandomState(3).standard_normal((3, 7))
+    inputs, of_h, of_c = (torch.from_numpy(a).requires_grad_() for a in (x, h_0[None], c_0[None]))
+    if module == "LSTM":
+        out, (_, c_T) = layer(inputs, (of_h, of_c))
+    else:
+        (out, c_T), c_0 = layer(inputs, of_h), h_0
+    ((out * torch.from_numpy(dh)).sum() + (c_T * torch.from_numpy(dc_T)).sum()).backward()
+    ours = bptt(cell, cell.forward(weights, x, (h_0, c_0)), weights, x, dh, dc_T)
+    assert_close(ours.dh[0], of_h.grad[0].numpy())
+    if module == "LSTM":
+        assert_close(ours.dc[0], of_c.grad[0].numpy())
     for tensor, parameter in zip(ours.weights[:4], layer.parameters(), strict=True):
         assert_close(tensor, parameter.grad.numpy())
     assert_close(ours.dx, inputs.grad.numpy())

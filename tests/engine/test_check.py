@@ -12,6 +12,7 @@ pytest.importorskip("jax")
 from lstm_engine import CELLS, Rnn, Slopes, Weights, draw_cell, draw_inputs, lstm
 from lstm_engine import check as checks
 from lstm_engine.bptt import linear_loss
+from lstm_engine.cell import GateDerivative
 from lstm_engine.check import Check, Estimate, check_states, check_weights
 from tests.engine import oracle
 from tests.engine.cells.test_every_cell import BY_NAME, drawn, every_cell, experiments, usual
@@ -96,16 +97,23 @@ def test_a_slope_wrong_by_a_millionth_is_caught(
         return slopes._replace(**{field: getattr(slopes, field) * (1 + 1e-6)})
 
     monkeypatch.setattr(lstm, "slopes", wrong)
-    for check in both("lstm", weights, x, s=4):
+    both_ways = both("lstm", weights, x, s=4)
+    # By the weights gates have derivatives of their own; `slopes` has the carry and the way out.
+    for check in both_ways if field in ("carry", "read_out") else both_ways[:1]:
         assert check.complex_step.error > 1e-9 > 100 * check.complex_step.expected
+
+
+def off_by_a_percent(gates: dict[str, GateDerivative]) -> dict[str, GateDerivative]:
+    return {
+        gate: its._replace(slope=its.slope._replace(mantissa=its.slope.mantissa * 1.01))
+        for gate, its in gates.items()
+    }
 
 
 def test_a_wrong_slope_at_the_inputs_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     weights, x = usual("lstm", gain=1.0)
-    right = lstm.slopes
-    monkeypatch.setattr(
-        lstm, "slopes", lambda *of: right(*of)._replace(from_input=right(*of).from_input * 1.01)
-    )
+    right = lstm.gate_derivatives
+    monkeypatch.setattr(lstm, "gate_derivatives", lambda *of: off_by_a_percent(right(*of)))
     of_states, of_weights = both("lstm", weights, x, s=4)
     assert of_states.complex_step.error < 1e-12 < 1e-4 < of_weights.complex_step.error
     assert of_weights.central.error > 1e-4 and of_weights.central.expected < 1e-6
@@ -181,6 +189,43 @@ def test_a_kink_within_the_step_is_noticed() -> None:
     check = check_states(cell, cell.forward(weights, x), weights, x, 0)
     assert check.complex_step.error == 0.0
     assert check.central.value is None and check.central.reason == "the states bend within ε"
+
+
+def test_at_a_kink_the_complex_step_cannot_tell() -> None:
+    """W = I and no input: a unit at 0 stays there, where relu has one derivative to each side."""
+    cell, weights = Rnn("relu"), Weights(np.eye(2), np.eye(2), np.zeros(2), np.zeros(2))
+    x = np.array([[1.0, -1.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]])
+    states = cell.forward(weights, x)
+    dh = linear_loss("every", 4, 2)
+    for check in (
+        check_states(cell, states, weights, x, 1),
+        check_weights(cell, states, weights, x, dh),
+    ):
+        assert check.complex_step.value is None and check.complex_step.error is None
+        assert check.complex_step.reason == "a relu stands at 0, where it has no derivative"
+        assert check.kinks == 3  # the second unit's at steps 2, 3, 4
+
+
+def test_a_sum_that_is_zero_but_for_rounding_is_at_the_kink() -> None:
+    """0.1 + 0.2 − 0.3 is 5.6e-17 in float64, and 0."""
+    weights = Weights(np.eye(1), np.eye(1), np.full(1, 0.1), np.full(1, 0.2))
+    cell, x = Rnn("relu"), np.full((1, 1), -0.3)
+    states = cell.forward(weights, x)
+    assert states.a > 0
+    assert check_states(cell, states, weights, x, 0).kinks == 1
+
+
+def test_a_relu_near_its_kink_is_not_at_it() -> None:
+    cell, weights = Rnn("relu"), Weights(np.eye(1), np.eye(1), np.full(1, 1e-12), np.zeros(1))
+    x = np.zeros((1, 1))
+    check = check_states(cell, cell.forward(weights, x), weights, x, 0)
+    assert check.kinks == 0 and check.complex_step.error == 0.0
+
+
+@pytest.mark.parametrize("act", ["tanh", "identity", "logistic"])
+def test_what_is_smooth_has_no_kinks(act: str) -> None:
+    cell, weights, x = Rnn(act), Weights(*np.zeros((2, 2, 2)), *np.zeros((2, 2))), np.zeros((3, 2))
+    assert not cell.kinks(cell.forward(weights, x), weights, x).any()
 
 
 def test_dead_relus_give_a_true_zero() -> None:

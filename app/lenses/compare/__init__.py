@@ -36,6 +36,12 @@ KEYS = (*(f"vs_{key}" for key in COMPARED), "unit", "step", "order", "lag", "flo
 
 DRAWS_ANEW = ("seed", "init", "cell")
 ZERO_IN = ("neither", "a", "b", "both")
+NULLS = {
+    ("b_over_a.*", "-inf"): "zero: B is",
+    ("b_over_a.*", "inf"): "infinite: A is zero, B is not",
+    ("b_over_a.*", "nan"): "undefined: A and B are both zero",
+    ("*.highway_share", "nan"): "undefined: both parts are zero",
+}
 
 
 def answer(found: Comparison) -> dict[str, Any]:

@@ -48,6 +48,15 @@ ALMOST_ALL = math.log10(0.99)
 MOST_TAUGHT = 2**19  # values of a gate that the backward pass looks at: its steps times H
 SET_TO = (("−5", -5.0), ("0", 0.0), ("5", 5.0))
 
+NULLS = {
+    (
+        "gates.*.log10_gradient.*",
+        "nan",
+    ): "undefined: before the steps that the backward pass covers",
+    ("gates.g.*", "nan"): "undefined: a candidate without ends",
+    ("trade_off.half_life", "inf"): "infinite: nothing is lost",
+}
+
 
 def compute(experiment: Experiment, focus: Focus) -> Gates:
     """The engine's part: every number of this lens.
@@ -194,13 +203,6 @@ def warnings(found: Gates) -> Iterator[str]:
             f"What the gates would learn is told of the last {steps_of(found.taught)} alone: the "
             "rest would cost more memory than a page may take."
         )
-    known = found.steps > T - found.taught
-    if any(np.isnan(gate.log10_after[known]).any() for gate in found.gates.values()):
-        yield (
-            "Some gates are so far saturated that their slopes have no digits left (below "
-            "10⁻²⁹⁰); where that is so, the gradient after the nonlinearity is left out."
-        )
-
     if found.trade is not None and (hidden := int((~found.trade.drawable()).sum())):
         yield (
             f"{of_units(hidden)} a half-life beyond 10³⁰ steps or below 10⁻³⁰; the figure leaves "

@@ -40,9 +40,11 @@ class Gate:
     low: Array  # (H,), share of steps within NEAR of its lower end; nan where it has no ends
     high: Array  # (H,)
     log10_distance: Array  # (H,), from the nearer end, median over time
-    log10_slope: Array  # (H,), of its nonlinearity, geometric mean over time
-    log10_after: Array  # (N,), ∂L/∂gate, rms over units; nan where it is not known
-    log10_before: Array  # (N,), the same before the nonlinearity
+    log10_slope: Array  # (H,), ∂gate/∂a of its own pre-activation, geometric mean over time
+    log10_after: (
+        Array  # (N,), ∂L/∂gate, rms over units; nan before the steps that the backward pass covers
+    )
+    log10_before: Array  # (N,), ∂L/∂a: the same before the nonlinearity
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,15 @@ def unbent(cell: Cell, states: Any, letter: str) -> Array | None:
     return getattr(states, f"a_{symbols(cell)[letter]}", None)
 
 
+def beside(cell: Cell, states: Any, letter: str) -> Array:
+    """ln of what a gate's slope takes beside its sigmoid's, (T, H): a minLSTM's 1 − f or 1 − i.
+
+    f' = f/(f+i) moves with a_f by f'(1−f')(1−f), and i' with a_i by i'(1−i')(1−i).
+    """
+    own: Array = getattr(states, f"a_{letter}", states.h[1:])
+    return np.asarray(-softplus(own) if prime(cell, letter) else np.zeros_like(own))
+
+
 def gate_of(
     cell: Cell, states: Any, letter: str, steps: Steps, after: Array, before: Array
 ) -> Gate:
@@ -128,6 +139,7 @@ def gate_of(
         ends = (endless, endless, endless, straight)
     else:
         ends = saturation(a, tanh=letter == "g")
+        ends = (*ends[:3], ends[3] + beside(cell, states, letter).mean(axis=0) / LN10)
     symbol += prime(cell, letter)
     return Gate(symbol, name, value[steps - 1], value.mean(axis=0), *ends, after, before)
 
@@ -167,5 +179,5 @@ def trade_of(cell: Cell, states: Any) -> Trade | None:
     if a is None:
         return None
     mean_log = -softplus(-a).mean(axis=0)
-    log_slope = log_sigmoid_slope(a).mean(axis=0)
+    log_slope = (log_sigmoid_slope(a) + beside(cell, states, "f")).mean(axis=0)
     return Trade(mean_log / LN10, horizon.half_life(mean_log), log_slope / LN10)

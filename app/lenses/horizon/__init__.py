@@ -25,6 +25,20 @@ KEYS = ("over", "lag", "unit")
 SHEETS = horizon_figure.SHEETS
 CURVES = {"direct": "Carry alone (direct)", "exact": "Every path (exact)", "rnn": "Vanilla RNN"}
 
+NULLS = {
+    ("direct_by_unit.*", "inf"): "infinite: nothing is lost",
+    ("keep_half.b_f_by_unit", "-inf"): "minus infinity: none is needed, nothing is ever lost",
+    ("keep_half.b_f_by_unit", "inf"): "infinite: no b_f is enough",
+    ("keep_half.b_f_alone", "-inf"): "minus infinity: none is needed, nothing is ever lost",
+    ("keep_half.b_f_alone", "inf"): "infinite: no b_f is enough",
+    (
+        "keep_half.b_f_with_b_i_its_negative",
+        "nan",
+    ): "undefined: what is kept does not depend on the input gate",
+    ("fit.*.r_squared", "nan"): "undefined: the curve is level, or has fewer than two lags",
+    ("fit.*", "nan"): "undefined: fewer than two lags with a gradient above zero",
+}
+
 
 def compute(experiment: Experiment, focus: Focus) -> Reach:
     """The engine's part: every number of this lens.
@@ -63,7 +77,7 @@ def compute(experiment: Experiment, focus: Focus) -> Reach:
 
 
 def answer(found: Reach) -> dict[str, Any]:
-    """What ``/api/horizon`` tells; arrays stay arrays, nothing is rounded; null is without end."""
+    """What ``/api/horizon`` tells; arrays stay arrays, nothing is rounded."""
     t = steps_told(found.experiment.T)
     return {
         "t": t,

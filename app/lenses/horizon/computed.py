@@ -38,12 +38,12 @@ class Fit:
 class Needed:
     """The forget bias that keeps half on the direct path over so many steps.
 
-    `alone` is that of a gate that sees its biases only, nan where there is none; `with_b_i` that
+    `alone` is that of a gate that sees its biases only; `with_b_i` that
     of a gate beside an input gate whose bias is its negative. `docs/math.md`, "Horizon".
     """
 
     over: int
-    alone: float
+    alone: float  # inf where none suffices, −inf where there is no forget gate
     with_b_i: float  # nan where the input gate has no say
     b_f: Array  # (H,), of this experiment's units; ±inf where none suffices or any does
 
@@ -93,18 +93,20 @@ def needed(cell: Cell, states: Any, weights: Weights, experiment: Experiment, ov
 
 
 def of_the_bias_alone(cell: Cell, b_i: float, over: int) -> tuple[float, float]:
-    """The bias of a gate that sees nothing else, and the one beside b_i = −b_f; nan for none.
+    """The bias of a gate that sees nothing else, and the one beside b_i = −b_f, nan for none.
+
+    No forget gate needs none, −inf; where no bias is enough it is inf.
 
     A minLSTM's gates are divided by their sum, f' = σ(d) with d = softplus(−b_i) − softplus(−b_f):
     d = b_f where b_i = −b_f, and at most softplus(−b_i) where b_i stays.
     """
     if "f" not in cell.GATES:
-        return math.nan, math.nan
+        return -math.inf, math.nan
     alone = horizon.needed_bias(over)
     if cell.NAME != NORMALISED:
         return alone, math.nan
     room = float(np.logaddexp(0.0, -b_i)) - alone
-    return (-math.log(math.expm1(room)) if room > 0 else math.nan), alone
+    return (-math.log(math.expm1(room)) if room > 0 else math.inf), alone
 
 
 def applied(b_f: float) -> tuple[float, bool]:

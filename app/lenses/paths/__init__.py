@@ -9,6 +9,7 @@ import numpy as np
 from app.lenses.highway import at_rows, log10_share
 from app.lenses.paths.computed import Floats, Paths, Rows, compute
 from app.lenses.paths.figures import ONE_STATE, SHEETS, TITLES, figure
+from app.nulls import csv_field
 from app.reading import ALL, Fact, Reading, carry, chaotic, fate, heading, kept, steps_of, told
 from app.view import View
 from lstm_engine import CELLS
@@ -33,6 +34,7 @@ KEYS = ("s", "t", "unit", "step", "order", "lag", "floor")
 
 LARGEST_TOLD = 5  # entries of the Jacobian
 MOST_BACK = 5  # rows of the blocks' table
+NULLS = {("from_to.*", "nan"): "undefined: what is later than t cannot have caused it"}
 
 
 def answer(found: Paths) -> dict[str, Any]:
@@ -86,7 +88,7 @@ def title_of(found: Paths, name: str) -> str:
 def table(found: Paths) -> Iterator[str]:
     """The lines of ``/api/paths.csv``: one unit at one step each; an empty field is zero.
 
-    Blocks that were not walked as far back as this stand as nan.
+    Empty too are blocks at steps that were not walked back to.
     """
     survival = at_rows(found.survival, found.told)
     columns = {
@@ -100,7 +102,7 @@ def table(found: Paths) -> Iterator[str]:
     whole = np.stack(list(columns.values()), axis=-1).tolist()
     for t, units in zip(survival.steps.tolist(), whole, strict=True):
         for unit, values in enumerate(units):
-            written = ("" if value == -math.inf else repr(value) for value in values)
+            written = map(csv_field, values)
             yield f"{t},{unit},{','.join(written)}"
 
 

@@ -1,6 +1,5 @@
 """The phase lens: a map over any two knobs, many experiments in one picture."""
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,6 +26,7 @@ from app.lenses.phase.words import (
     value,
 )
 from app.links import plain
+from app.nulls import csv_field
 from app.view import Focus, View
 
 __all__ = ["EVERY_STAGE", "expected_s", "known", "reading", "run"]
@@ -36,6 +36,11 @@ QUESTION = "Where does the highway hold?"
 KEYS = (*Axes.model_fields, "floor")
 SHEETS = phase_figure.SHEETS
 MOST_ROWS_TOLD = 6
+
+NULLS = {
+    ("*", "nan"): "undefined: not computed, states that leave float64, or a share of nothing",
+    ("*", "-inf"): "minus infinity: a logarithm's zero",
+}
 
 
 def compute(experiment: Experiment, focus: Focus) -> Phase:
@@ -81,14 +86,14 @@ def answer(found: Phase) -> dict[str, Any]:
 
 def table(found: Phase) -> Iterator[str]:
     """The lines of ``/api/phase.csv``, one run each, of those that are there; an empty value is
-    zero, inf is no end, nan no number at all."""
+    zero or no number at all, inf is no end."""
     grid, others = found.grid, [name for name in found.values if name != found.quantity]
     yield ",".join(["x", "y", "seed", "value", *others])
     ys = [""] if grid.y is None else list(map(plain, grid.y.values))
     every = [found.values[name] for name in (found.quantity, *others)]
     for iy, ix, seed in np.argwhere(found.known).tolist():
         values = (float(values[iy, ix, seed]) for values in every)
-        written = ("" if value == -math.inf else repr(value) for value in values)
+        written = map(csv_field, values)
         own = plain(grid.x.values[ix]), ys[iy], str(grid.seeds[seed])
         yield ",".join([*own, *written])
 

@@ -12,6 +12,7 @@ from app.lenses.spectrum import figures as spectrum_figure
 from app.lenses.spectrum.computed import Directions, Spectrum, directions, steps_settled, steps_told
 from app.lenses.spectrum.figures import framed
 from app.networks import networks
+from app.nulls import csv_field
 from app.reading import Fact, Reading, chaotic, fates, heading, kept, steps_of, told
 from app.view import Focus, View
 from lstm_engine import (
@@ -29,6 +30,11 @@ QUESTION = "Which directions survive?"
 KEYS = ("t", "floor", "lag", "step")
 SHEETS = spectrum_figure.SHEETS
 NEAR = 3.0  # decades: a thousandth of the best direction
+
+NULLS = {
+    ("*.log10_directions", "nan"): "undefined: too small beside the largest to be known",
+    ("*.lyapunov*", "-inf"): "minus infinity: a direction is lost exactly",
+}
 
 
 def compute(experiment: Experiment, focus: Focus) -> Spectrum:
@@ -89,7 +95,7 @@ def network(found: Directions) -> dict[str, Any]:
 
 
 def table(spectrum: Spectrum) -> Iterator[str]:
-    """The lines of ``/api/spectrum.csv``: empty is zero, nan too small to be known."""
+    """The lines of ``/api/spectrum.csv``: empty is zero, or too small to be known."""
     yield "t,direction,cell_log10,rnn_log10"
     for row, t in enumerate(spectrum.steps.tolist()):
         pairs = zip(
@@ -98,7 +104,7 @@ def table(spectrum: Spectrum) -> Iterator[str]:
             strict=True,
         )
         for rank, values in enumerate(pairs, 1):
-            written = ("" if value == -math.inf else repr(value) for value in values)
+            written = map(csv_field, values)
             yield f"{t},{rank},{','.join(written)}"
 
 

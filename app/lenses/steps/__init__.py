@@ -23,6 +23,7 @@ from app.lenses.steps.computed import (
     two_states,
 )
 from app.networks import networks
+from app.nulls import csv_field
 from app.reading import Fact, Reading, chaotic, fate, heading, kept, mantissa, steps_of, told
 from app.view import Focus, View
 from lstm_engine import CELLS, Cell, Check, Estimate, Rnn, chaos
@@ -34,6 +35,11 @@ KEYS = ("unit", "t", "draw", "worked")
 SHEETS = steps_figure.SHEETS
 
 CHECKED = 20  # steps that a check goes over: it runs forward again six times
+
+NULLS = {
+    ("checks.*.value", "nan"): "undefined: the method cannot tell, see its reason",
+    ("checks.*", "nan"): "undefined: the method cannot tell, or the chain rule has 0",
+}
 
 
 def compute(experiment: Experiment, focus: Focus) -> Found:
@@ -66,7 +72,7 @@ def answer(found: Found) -> dict[str, Any]:
     """What ``/api/steps`` tells: all units at the steps of the window."""
     window = found.window
     gates_told = {
-        ascii_of(letter): {
+        api_name(window.cell, letter): {
             name: part
             for name, part in gate._asdict().items()
             if part is not None and name != "does"
@@ -77,7 +83,7 @@ def answer(found: Found) -> dict[str, Any]:
         "worked": found.focus.worked,
         "t": np.arange(window.first, window.last + 1),
         "gates": gates_told,
-        "values": {ascii_of(name): values for name, values in window.values.items()},
+        "values": {api_name(window.cell, name): v for name, v in window.values.items()},
         "gradient": {
             "t": np.arange(window.first - 1, window.last + 1),
             "log10_direct": window.log10_direct,
@@ -91,10 +97,13 @@ def answer(found: Found) -> dict[str, Any]:
     }
 
 
-def ascii_of(name: str) -> str:
-    """A letter as programs write it: c[t−1] is c_before, f′ is f_normalised."""
+def api_name(cell: Cell, name: str) -> str:
+    """A letter as programs write it: c[t−1] is c_before, f′ is f_normalised.
+
+    The r of a cell with c and h is the slope of its output, `read_out`; a GRU's is its reset gate.
+    """
     plain = name.replace("[t−1]", "_before").replace("[t]", "").replace("′", "_normalised")
-    return "read_out" if plain == "r" else plain
+    return "read_out" if plain == "r" and two_states(cell) else plain
 
 
 def check_told(check: Check) -> dict[str, Any]:
@@ -104,6 +113,7 @@ def check_told(check: Check) -> dict[str, Any]:
         "analytic": check.analytic,
         "log10_analytic": check.log10_analytic,
         **{name: estimate_told(estimate) for name, estimate in methods.items()},
+        "kinks": check.kinks,
     }
 
 
@@ -119,10 +129,11 @@ def table(found: Found) -> Iterator[str]:
     """The lines of ``/api/steps.csv``: one unit at one step of the window each."""
     window = found.window
     columns = [*window.values.values(), window.log10_direct[1:], window.log10_exact[1:]]
-    yield ",".join(["t", "unit", *map(ascii_of, window.values), "log10_direct", "log10_exact"])
+    names = (api_name(window.cell, name) for name in window.values)
+    yield ",".join(["t", "unit", *names, "log10_direct", "log10_exact"])
     for row in range(window.last - window.first + 1):
         for unit, values in enumerate(zip(*(c[row].tolist() for c in columns), strict=True)):
-            written = ("" if value == -math.inf else repr(value) for value in values)
+            written = map(csv_field, values)
             yield f"{window.first + row},{unit},{','.join(written)}"
 
 

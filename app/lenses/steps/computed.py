@@ -177,7 +177,7 @@ def values_of(
         "c[t]": states.c[then],
         "c[t−1]": states.c[now],
         "carry": slopes.carry,
-        "r": slopes.read_out[1:],
+        "r" if two_states(cell) else "read_out": slopes.read_out[1:],
     }
     found |= {letter: values[now] for letter, values in opened_by(cell, states).items()}
     into = slopes.into_cell if cell.RECURRENT else slopes.from_input
@@ -194,7 +194,7 @@ def values_of(
         found |= {"r": states.r[now], "u": states.heard_n[now]}
         found["s"] = slopes.from_input[:, 2]
     if cell.NAME == "minlstm":
-        found["k"] = (states.h[now] - states.g[now]) * states.f[now] * states.i[now]
+        found["k"] = states.h_minus_g[now] * states.f[now] * states.i[now]
     return found
 
 

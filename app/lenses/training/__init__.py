@@ -45,6 +45,9 @@ def known(experiment: Experiment, focus: Focus, kept: Chains | None = None) -> T
     return found_of(experiment, focus, chains, reached(chains))
 
 
+NULLS = {("*", "nan"): "undefined: states left float64, or nothing is known yet"}
+
+
 def compute(experiment: Experiment, focus: Focus) -> Training:
     """A whole training, here and now."""
     found: Training = stages.finished(run(experiment, focus, stages.Alone()))

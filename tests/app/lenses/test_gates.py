@@ -19,6 +19,7 @@ from app.lenses.gates.figures import SIZES
 from app.links import Asked, read
 from app.view import Focus, View
 from lstm_engine import CELLS, bptt, linear_loss
+from lstm_engine.gates import log_sigmoid_slope, log_tanh_slope
 from tests.app.samples import SAMPLES, bodies, drawn
 
 EXTREMES = {
@@ -166,16 +167,50 @@ def test_a_backward_pass_cut_short_is_right_as_far_as_it_goes_and_says_so(
 DEAFENING = "T=5&H=1&D=64&amplitude=100&init=pytorch&signal=constant"
 
 
-@pytest.mark.parametrize(("seed", "unknown"), [(0, "fo"), (1, "g"), (2, ""), (5, "fg"), (8, "")])
-def test_a_gradient_behind_a_slope_without_digits_is_left_out_and_said_to_be(
-    seed: int, unknown: str
-) -> None:
+@pytest.mark.parametrize("seed", [0, 1, 2, 5, 8])
+def test_a_gradient_behind_a_flat_nonlinearity_is_there_on_both_sides(seed: int) -> None:
+    """dg = dc⊙i and so on need no slope; before it the slope's logarithm is taken."""
     one = found(f"{DEAFENING}&seed={seed}")
-    left_out = [letter for letter, g in one.gates.items() if np.isnan(g.log10_after).any()]
-    assert left_out == list(unknown)
-    assert bool(unknown) == any("no digits left" in w for w in gates.reading(one).warnings)
-    for line in panels(one)["learnt"].lines:
-        assert not np.isnan(line.values).any()
+    weights, _, x = drawn(one.experiment)
+    states = CELLS["lstm"].forward(weights, x)
+    back = bptt(CELLS["lstm"], states, weights, x, linear_loss("last", 5, 1, seed=seed))
+    slopes = {"g": log_tanh_slope(states.a_g)}
+    slopes |= {k: log_sigmoid_slope(getattr(states, f"a_{k}")) for k in "ifo"}
+    for letter, gate in one.gates.items():
+        assert not np.isnan(gate.log10_after).any()
+        apart = slopes[letter][:, 0] / math.log(10)
+        there = np.isfinite(gate.log10_after)
+        close(gate.log10_before[there] - gate.log10_after[there], apart[there])
+        assert (np.isfinite(gate.log10_before) == there).all()
+    assert np.isfinite(back.log10_dc).all()
+    assert not any("no digits left" in warning for warning in gates.reading(one).warnings)
+
+
+def test_a_saturated_candidate_keeps_its_gradient() -> None:
+    one = found("T=30&H=4&D=1&b_f=3&init=normal&amplitude=100&seed=2")
+    assert one.gates["g"].log10_after[28] == pytest.approx(-4.691, abs=5e-4)
+
+
+def test_a_minlstms_gradients_are_at_the_gates_that_act() -> None:
+    """∂L/∂f' = u·(h_4 − g_5) with i' = 1 − f'; its slope leads through the quotient as well."""
+    one = found("T=5&H=1&D=1&cell=minlstm")
+    assert one.gates["f"].log10_after[-1] == pytest.approx(0.1016, abs=5e-5)
+    assert one.gates["i"].log10_after[-1] == one.gates["f"].log10_after[-1]
+    weights, _, x = drawn(one.experiment)
+    states = CELLS["minlstm"].forward(weights, x)
+    u = linear_loss("last", 5, 1)[-1, 0]
+    expected = math.log10(abs(u * (states.h[4, 0] - states.g[4, 0])))
+    assert one.gates["f"].log10_after[-1] == pytest.approx(expected, rel=1e-12)
+    f, i = (1 / (1 + np.exp(-a)) for a in (states.a_f, states.a_i))
+    share = f / (f + i)
+    for letter, own in (("f", f), ("i", i)):
+        slope = np.log10(share * (1 - share) * (1 - own))
+        close(one.gates[letter].log10_slope, slope.mean(axis=0))
+        gate = one.gates[letter]
+        close(gate.log10_before - gate.log10_after, slope[:, 0])
+    assert one.trade is not None
+    close(one.trade.log10_slope, one.gates["f"].log10_slope)
+    assert any(fact.label.startswith("∂L/∂f' at step 5") for fact in gates.reading(one).facts)
 
 
 def test_a_half_life_that_no_axis_holds_is_not_drawn_and_that_is_said() -> None:

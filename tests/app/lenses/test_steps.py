@@ -77,6 +77,57 @@ def test_the_window_holds_the_engines_numbers(name: str, t: int | None) -> None:
     assert gradient["t"].tolist() == list(range(first - 1, last + 1))
 
 
+# What the equations of a step are made of, by the names that programs read.
+NAMES = {
+    "lstm": "i f g o carry read_out k_i k_f k_g k_o",
+    "lstm-1997": "i g o carry read_out k_i k_g k_o",
+    "peephole": "i f g o p_i p_f p_o carry read_out k_i k_f k_g k_o",
+    "coupled": "f g o i carry read_out k_f k_g k_o",
+    "gru": "r z n u s carry read_out k_r k_z k_n",
+    "minlstm": "i f g i_normalised f_normalised k carry read_out k_i k_f k_g",
+    "mingru": "f g carry read_out k_f k_g",
+}
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_every_value_has_the_name_that_it_has_in_the_equations(name: str) -> None:
+    experiment = Experiment(cell=name, T=10, H=4, D=3)
+    one = steps.compute(experiment, Focus())
+    answer = steps.answer(one)
+    values = answer["values"]
+    assert set(values) == {"h", "h_before", "c", "c_before", *NAMES[name].split()}
+    assert steps.table(one).__next__().split(",")[2:-2] == list(values)
+    assert set(answer["gates"]) <= set(values)
+    cell, (weights, _, x) = CELLS[name], networks(experiment)
+    states = cell.forward(weights, x)
+    if name in ("gru", "minlstm", "mingru"):  # h is c
+        assert (values["read_out"] == 1.0).all()
+    else:
+        slope = states.o[4:] * (1 - np.tanh(states.c[5:]) ** 2)
+        if name == "peephole":
+            slope += values["k_o"] * values["p_o"]
+        np.testing.assert_allclose(values["read_out"], slope, rtol=1e-12)
+    for letter in set("ifgorzn") & set(values):
+        own = {"i": "a_i", "f": "a_f"}.get(letter) if name == "minlstm" else None
+        expected = 1 / (1 + np.exp(-getattr(states, own))) if own else getattr(states, letter)
+        np.testing.assert_allclose(values[letter], expected[4:], rtol=1e-14)
+    if name == "gru":
+        np.testing.assert_allclose(values["k_n"], values["s"] * values["r"], rtol=1e-14)
+        np.testing.assert_array_equal(answer["gates"]["r"]["value"], values["r"])
+
+
+@pytest.mark.parametrize("signal", ["impulse", "zeros"])
+def test_at_a_kink_the_complex_step_says_that_it_cannot_tell(signal: str) -> None:
+    one = found(rnn_init="identity", act="relu", signal=signal)
+    for check in steps.answer(one)["checks"]["rnn"].values():
+        assert math.isnan(check["complex_step"]["value"])
+        assert check["complex_step"]["reason"] == "a relu stands at 0, where it has no derivative"
+        assert check["kinks"] > 100
+    rows = [row for row in steps.numbers(one, View())["checks"] if row["network"] == "Vanilla RNN"]
+    assert [row["methods"][1][0] for row in rows] == ["cannot tell", "cannot tell"]
+    assert {check["kinks"] for check in steps.answer(one)["checks"]["cell"].values()} == {0}
+
+
 @pytest.mark.parametrize("name", CELLS)
 def test_what_a_gate_hears_adds_up_to_its_sum(name: str) -> None:
     knobs = {"b_i": 0.3, "b_g": -0.2, "b_o": 0.4, "init": "pytorch"}
