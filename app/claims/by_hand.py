@@ -104,8 +104,8 @@ LONE = Experiment(gain=0, signal="zeros")
     "A forget bias of 1",
     "Without inputs and without recurrent weights, a forget bias of 1 opens the gate to 0.731: "
     "half of the gradient is gone after 2.2 steps.",
-    source="Gers, Schmidhuber & Cummins 2000; Keras's default since Jozefowicz, Zaremba & "
-    "Sutskever 2015",
+    source="Gers, Schmidhuber & Cummins 2000; the default of Keras's LSTM, after Jozefowicz, "
+    "Zaremba & Sutskever 2015",
     why="σ(1) = 0.731. A bias of 1 is a good start for short memories, and a short memory.",
     link=lab("horizon", LONE),
 )

@@ -22,8 +22,9 @@ OURS = "Measured: {} draws each, geometric mean"
     "Over 100 steps of noise, a fresh LSTM keeps 4 × 10⁻²⁰ of the gradient with PyTorch's "
     "weights, 3 × 10⁻⁸ with Keras's, and 40% with chrono's.",
     source=OURS.format(SEEDS),
-    why="Keras adds 1 to the forget gates' bias and PyTorch does not: that alone is worth more "
-    "than ten powers of ten. Chrono draws biases for memories as long as the sequence.",
+    why="Keras adds 1 to the bias of its LSTM's forget gates and PyTorch does not: on the direct "
+    "path that alone is worth more than ten powers of ten. (Keras's GRU adds nothing.) Chrono "
+    "draws biases for memories as long as the sequence.",
     link=lab("highway", PYTORCH),
 )
 def frameworks() -> Iterator[Number]:
