@@ -36,8 +36,10 @@ from lstm_engine.from_to import CellFromTo, RnnFromTo, cell_from_to, rnn_from_to
 from lstm_engine.one_step import jacobian, pull_back, recurrence
 from lstm_engine.signals import SIGNALS, draw_inputs
 from lstm_engine.spectrum import (
+    Lyapunov,
     largest_lyapunov,
     log10_singular_values,
+    lyapunov,
     lyapunov_exponents,
     step_eigenvalues,
 )
@@ -73,6 +75,7 @@ __all__ = [
     "Gradients",
     "Learner",
     "LeftFloat64",
+    "Lyapunov",
     "NearTheEnds",
     "Parameters",
     "Record",
@@ -113,6 +116,7 @@ __all__ = [
     "log10_spectral_norms",
     "loss_and_gradients",
     "lstm",
+    "lyapunov",
     "lyapunov_exponents",
     "parameters",
     "pascanu_bound",
