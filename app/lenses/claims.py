@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from app.claims import Judged, Number, Verdict, judged
-from app.claims.told import claimed, found_as, tolerated
+from app.claims.told import claimed, found_as, linked_as, tolerated
 from app.drawing.figure import (
     DETOURS,
     DIRECT,
@@ -38,6 +38,7 @@ COLUMNS = (
     "quantity",
     "expected",
     "value",
+    "linked_value",
     "tolerance",
     "unit",
     "relation",
@@ -91,6 +92,7 @@ def row(one: Judged, number: Number) -> dict[str, Any]:
         "quantity": number.quantity,
         "expected": number.expected,
         "value": float(number.value),
+        "linked_value": number.linked,
         "tolerance": number.tolerance,
         "unit": number.unit,
         "relation": number.relation,
@@ -165,6 +167,7 @@ def card(one: Judged) -> dict[str, Any]:
                 "claimed": claimed(number),
                 "tolerance": tolerated(number),
                 "found": found_as(number),
+                "linked": "" if number.linked is None else linked_as(number),
                 "fits": number.fits(),
                 "link": number.link,
             }

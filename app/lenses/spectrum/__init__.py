@@ -127,6 +127,7 @@ def reading(spectrum: Spectrum) -> Reading:
     name, H = heading(cell.title), spectrum.experiment.H
     facts = (
         Fact(f"{name}, best direction (spectral norm)", ours, "log10"),
+        Fact(f"{name}, direct path, best unit (spectral norm)", cell.log10_direct, "log10"),
         Fact("Vanilla RNN, best direction (spectral norm)", theirs, "log10"),
         Fact("Vanilla RNN, bound on its best direction", float(spectrum.log10_bound[0]), "log10"),
         Fact(f"{name}, directions within a thousandth of the best", near(cell), f"of {H}"),

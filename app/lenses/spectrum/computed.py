@@ -1,6 +1,7 @@
 """What the spectrum lens finds of both networks, and what it leaves out for its price."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from app.knobs import Experiment
 from lstm_engine import (
     Cell,
+    Rnn,
     Weights,
     chaos,
     log10_directions,
@@ -41,6 +43,7 @@ class Directions:
     second_half: Floats  # (m,), the exponents of the later half of the counted steps alone
     counted: int  # how many steps that is, all of them
     log10_amplification: float  # see `lstm_engine.chaos`
+    log10_direct: float  # what the direct path keeps in its best unit, its spectral norm
 
     @property
     def settled(self) -> NDArray[np.bool_]:
@@ -114,7 +117,15 @@ def directions(
         second_half(settling),
         len(settling),
         chaos.log10_amplification(states.h, cell.forward(chaos.nudged(weights), inputs).h),
+        best_unit(cell, states, weights, int(steps[0])),
     )
+
+
+def best_unit(cell: Cell, states: Any, weights: Weights, since: int) -> float:
+    """log10 of ‖D‖₂ from a step to the end, the largest product of the carry; −inf without one."""
+    if isinstance(cell, Rnn):
+        return -np.inf
+    return float(cell.log10_carry(states, weights)[since:].sum(axis=0).max())
 
 
 def second_half(settling: Floats) -> Floats:
