@@ -175,7 +175,8 @@ def promise(spectrum: Spectrum) -> str:
         return "The RNN's recurrent weights are all zero, so nothing goes back a single step."
     if spectrum.verdict == "vanishes":
         # Added as logarithms, for the product may be too small for float64.
-        most = kept(math.log10(spectrum.steepest) + math.log10(spectrum.largest))
+        log10 = math.log10(spectrum.steepest) + math.log10(spectrum.largest)
+        most = kept(log10) if log10 < math.log10(0.99) else f"{100 * 10**log10:.6g}%"
         return (
             "The RNN's weights alone prove that its gradient vanishes: no step can keep more than "
             f"{most} of it."
