@@ -5,6 +5,7 @@ Its settings are its own: the experiment in the link changes none of its numbers
 
 import csv
 import io
+import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -92,7 +93,7 @@ def row(one: Judged, number: Number) -> dict[str, Any]:
         "quantity": number.quantity,
         "expected": number.expected,
         "value": float(number.value),
-        "linked_value": number.linked,
+        "linked_value": math.nan if number.linked is None else number.linked,
         "tolerance": number.tolerance,
         "unit": number.unit,
         "relation": number.relation,
@@ -112,7 +113,9 @@ def table(found: Claims) -> Iterator[str]:
 
 
 def written(value: Any) -> Any:
-    """A value as a table has it: truth as in JSON."""
+    """A value as a table has it: truth as in JSON, nothing where there is no number."""
+    if isinstance(value, float) and math.isnan(value):
+        return ""
     return str(value).lower() if isinstance(value, bool) else value
 
 

@@ -317,6 +317,8 @@ def test_an_answer_has_a_row_for_every_number_and_the_table_is_the_same() -> Non
         assert cells["id"] == row["id"] and cells["quantity"] == row["quantity"]
         assert float(cells["value"]) == row["value"]
         assert cells["fits"] == ("true" if row["fits"] else "false")
+        linked = row["linked_value"]
+        assert cells["linked_value"] == ("" if math.isnan(linked) else repr(linked))
 
 
 @pytest.mark.parametrize("query", SAMPLES.values(), ids=SAMPLES)
