@@ -78,8 +78,8 @@ GLOSSARY: dict[str, Entry] = {
     ),
     "forget bias": Entry(
         "forget-bias",
-        "What is added to a forget gate before its sigmoid. 0 leaves the gate half open, 1 makes "
-        "it 0.73, 5 makes it 0.993.",
+        "What is added to a forget gate before its sigmoid: 0 leaves the gate half open, 1 makes "
+        "it 0.73, 5 makes it 0.993. Keras adds 1 in its LSTM and 0 in its GRU, PyTorch 0 in both.",
     ),
     "forget gate": Entry(
         "forget-gate",
@@ -137,8 +137,9 @@ GLOSSARY: dict[str, Entry] = {
     ),
     "Lyapunov exponent": Entry(
         "lyapunov",
-        "The average rate, per step, at which nearby states part or approach. Above 0 in the "
-        "long run, the run is chaotic.",
+        "The average rate, per step, at which nearby states part or approach; over few steps it "
+        "has not settled, and a longer run may change its sign. Above 0 in the long run, the run "
+        "is chaotic.",
     ),
     "peephole": Entry(
         "peephole",

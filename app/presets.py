@@ -2,23 +2,36 @@
 
 from typing import Any, NamedTuple
 
+from app.initialization import FRAMEWORKS
 from app.keys import control, default
 from app.knobs import Experiment, without_effect
 
 
 class Preset(NamedTuple):
-    """A well-known setting of weights and biases, or of the cell; sizes, input and seed stay."""
+    """A well-known setting of weights and biases, or of the cell; sizes, input and seed stay.
+
+    One of a framework (`framework` is its `init`) exists for that framework's cells alone.
+    """
 
     name: str
     meaning: str
     knobs: dict[str, Any]
+    framework: str = ""
+
+    def applies(self, cell_name: str) -> bool:
+        """Whether there is such a setting of this cell."""
+        return not self.framework or cell_name in FRAMEWORKS[self.framework].forget_biases
 
     def of(self, experiment: Experiment) -> Experiment:
-        """An experiment under this preset.
+        """An experiment under this preset, where it `applies`.
 
         The cell stays, unless it has no use for what the preset sets.
         """
         knobs = {key: default(key) for key in SET_BY_PRESETS}
+        if self.framework:
+            b_f = FRAMEWORKS[self.framework].forget_biases[experiment.cell]
+            knobs |= {"cell": experiment.cell, "init": self.framework, "b_f": b_f}
+            return experiment.model_copy(update=knobs)
         if not self.knobs.keys() & set(without_effect(experiment.cell)):
             knobs["cell"] = experiment.cell
         knobs |= self.knobs
@@ -35,10 +48,13 @@ SET_BY_PRESETS = tuple(
 )
 
 PRESETS = (
-    Preset("Keras", "Glorot and orthogonal weights, forget bias 1", {"b_f": 1.0}),
     Preset(
-        "PyTorch", "all weights and biases uniform, no forget bias", {"init": "pytorch", "b_f": 0.0}
+        "Keras",
+        "Glorot and orthogonal weights; forget bias 1 in the LSTM, zero biases in the GRU",
+        {},
+        "keras",
     ),
+    Preset("PyTorch", "all weights and biases uniform, no forget bias", {}, "pytorch"),
     Preset(
         "Chrono",
         "forget biases drawn for memories as long as the sequence",

@@ -67,6 +67,20 @@ def heading(name: str) -> str:
     return name[0].upper() + name[1:] if name.partition(" ")[0].islower() else name
 
 
+CANCELS = 0.5  # log10: what reaches the start is less than a third of what the direct path brings
+
+
+def cancel(exact: float, direct: float, share: float) -> bool:
+    """Whether the direct path and the detours, of like size, take most of each other away.
+
+    Args:
+        exact: log10 of the norm of both together.
+        direct: log10 of the same norm of the direct path.
+        share: the highway share.
+    """
+    return 0.1 <= share < 0.9 and exact < direct - CANCELS
+
+
 def keeper(cell: Cell) -> str:
     """What of a cell keeps the old: a gate, or its carry where no gate does it alone."""
     gate = cell.GATES.get("f", "").partition(",")[0]
@@ -118,7 +132,7 @@ def kept(log10: float) -> str:
         percent = 100 * 10**log10
         if percent < 99:
             return f"{percent:.2g}%"
-        return "more than 99%" if percent < 99.95 else "all" if log10 > -1e-9 else "almost all"
+        return "more than 99%" if percent < 99.95 else "all" if log10 > -1e-11 else "almost all"
     if ALL <= log10 < 2:
         return f"{10**log10:.3g}"
     return f"{10**log10:,.0f}" if 0 < log10 < 6 else mantissa(log10)

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from app.assets import PLOTLY, version
 from app.export import frame
+from app.initialization import declared
 from app.keys import FIELDS, allowed, bounds, choices, control, default, kind
 from app.knobs import GATE_OF, Control, Experiment, without_effect
 from app.lenses import LENSES
@@ -83,6 +84,8 @@ def lens_page(
             if control(key) and key not in keys
         ],
         presets=PRESETS,
+        meanings=[(preset.name, preset.meaning) for preset in PRESETS],
+        own_biases=declared(),
         hidden=asked.view.hide,
         link=linker(lens, asked),
         **also,

@@ -44,6 +44,7 @@ def state(lens: str, asked: Asked) -> dict[str, Any]:
         "presets": {
             preset.name: address(path, write(preset.of(experiment), focus, view))
             for preset in PRESETS
+            if preset.applies(experiment.cell)
         },
         "reset": address(path, write(Experiment(), View(hide=view.hide))),
         "another_seed": address(path, write(another, focus, view)),

@@ -5,7 +5,7 @@ page that was opened and a page that was dragged there are the same.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from markupsafe import Markup, escape
 
 from app.drawing.figure import PLAIN, RAISED
 from app.glossary import GLOSSARY, linked
+from app.initialization import combined_with_another, sentence
 from app.learning import TITLES
 from app.lenses import IN_CHUNKS, LENSES
 from app.links import Asked, address, path_of, write
@@ -62,6 +63,7 @@ def words(lens: str, reading: Reading, numbers: dict[str, Any], asked: Asked) ->
         "hidden": asked.view.hide,
         "lens": lens,
         "focus": asked.focus,
+        "biases": list(biases_of_others(lens, asked)),
     }
     shared = templates.get_template("words.html")
     parts = {name: block(shared, name, context) for name in ("reading", "warnings", "facts")}
@@ -70,6 +72,22 @@ def words(lens: str, reading: Reading, numbers: dict[str, Any], asked: Asked) ->
         if name in own.blocks:
             parts[name] = block(own, name, context | numbers)
     return parts
+
+
+def biases_of_others(lens: str, asked: Asked) -> Iterator[tuple[str, str, dict[str, float]]]:
+    """Forget biases that are not those of their initialization: the sentence, what a link to the
+    initialization's own is called, and what it changes."""
+    experiment, focus, _ = asked
+    if lens == "claims" or (lens == "phase" and "b_f" in (focus.x, focus.y)):
+        return  # settings of their own; every b_f there is
+    sides = [("this experiment", "b_f", experiment)]
+    if lens == "compare":
+        sides = [("A", "b_f", experiment), ("B", "vs_b_f", focus.second(experiment))]
+        if all(getattr(focus, f"vs_{key}") is None for key in ("cell", "b_f", "init", "chrono")):
+            del sides[1]  # what is said of A holds of both
+    for where, key, its in sides:
+        if (own := combined_with_another(its)) is not None:
+            yield sentence(own, its.b_f, where), f"Set b_f = {own.b_f:g}", {key: own.b_f}
 
 
 def block(template: Template, name: str, context: dict[str, Any]) -> str:

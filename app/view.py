@@ -71,6 +71,16 @@ class Focus(SECOND, Axes, Learning):
         Field(ge=0, le=20000, description="the later of two steps; by default the last one"),
         Control("Looking closely", "To step t", ""),
     ] = None
+    first: Annotated[
+        Integer | None,
+        Field(
+            ge=1,
+            le=20000,
+            description="the step from which Lyapunov exponents are counted; their directions turn "
+            "from step 1 on. By default the first step that is looked at",
+        ),
+        Control("Looking closely", "Exponents from step", ""),
+    ] = None
     over: Annotated[
         Integer | None,
         Field(ge=1, le=100000, description="over how many steps half shall be kept; by default T"),

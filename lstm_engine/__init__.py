@@ -36,8 +36,10 @@ from lstm_engine.from_to import CellFromTo, RnnFromTo, cell_from_to, rnn_from_to
 from lstm_engine.one_step import jacobian, pull_back, recurrence
 from lstm_engine.signals import SIGNALS, draw_inputs
 from lstm_engine.spectrum import (
+    Lyapunov,
     largest_lyapunov,
     log10_singular_values,
+    lyapunov,
     lyapunov_exponents,
     step_eigenvalues,
 )
@@ -74,6 +76,7 @@ __all__ = [
     "Gradients",
     "Learner",
     "LeftFloat64",
+    "Lyapunov",
     "NearTheEnds",
     "NotFinite",
     "Parameters",
@@ -115,6 +118,7 @@ __all__ = [
     "log10_spectral_norms",
     "loss_and_gradients",
     "lstm",
+    "lyapunov",
     "lyapunov_exponents",
     "parameters",
     "pascanu_bound",

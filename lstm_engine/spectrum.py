@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lstm_engine import graded
+from lstm_engine import graded, high_precision
 from lstm_engine.cell import Cell, Slopes
 from lstm_engine.gates import LN2, Array
 from lstm_engine.one_step import jacobian, recurrence
@@ -26,6 +26,8 @@ from lstm_engine.weights import Weights
 BLOCK = 32  # steps whose matrices are made together
 MANY = 512  # steps whose slopes are taken together
 MILD = 2.0**-10  # carry/s below this gets a factor of its own; above it costs three digits
+ROUNDING = float(np.finfo(np.float64).eps)
+KNOWN = 1e-8  # the estimate of an exponent's error, in ln a step, up to which it is known
 
 
 def log10_singular_values(
@@ -85,6 +87,14 @@ def step_eigenvalues(cell: Cell, states: Any, weights: Weights, t: int) -> NDArr
     return np.asarray(found[np.argsort(-np.abs(found), kind="stable")])
 
 
+class Lyapunov(NamedTuple):
+    """Lyapunov exponents, how they settle, and how many of them are more than rounding."""
+
+    exponents: Array  # (m,), largest first, ln a step; −inf where a rank is lost exactly
+    settling: Array  # (steps counted, m), what each would be if the run ended after that step
+    known: int  # the first so many are right; those after them are rounding
+
+
 def lyapunov_exponents(
     cell: Cell,
     states: Any,
@@ -92,13 +102,34 @@ def lyapunov_exponents(
     leading: int | None = None,
     first: int = 1,
     last: int | None = None,
+    *,
+    counted: int | None = None,
 ) -> tuple[Array, Array]:
+    """The exponents and how they settle: `lyapunov`, without how many of them are known."""
+    found = lyapunov(cell, states, weights, leading, first, last, counted=counted)
+    return found.exponents, found.settling
+
+
+def lyapunov(
+    cell: Cell,
+    states: Any,
+    weights: Weights,
+    leading: int | None = None,
+    first: int = 1,
+    last: int | None = None,
+    *,
+    counted: int | None = None,
+) -> Lyapunov:
     """How fast directions of the full state grow: the mean of ln |R_ii| over the steps.
 
-        J_t Q_{t−1} = Q_t R_t          λ_i = 1/T · Σ_t ln |R_t,ii|
+        J_t Q_{t−1} = Q_t R_t          λ_i = 1/n · Σ_t ln |R_t,ii|, over the n steps from `counted`
 
     The state is c *and* h: with h alone, c held fixed, a long memory is not seen (−2.2 in the place
     of −0.005). For up to H directions no J is made: they go through weight_hh itself.
+
+    In saturated networks R_ii may be less than the rounding of J. Then the exponents are worked out
+    again with as many digits as it takes (`lstm_engine.high_precision`), where that is cheap;
+    elsewhere only the first `known` are right, to about 1e-6.
 
     Args:
         cell: the cell's module, or an `Rnn`.
@@ -106,13 +137,14 @@ def lyapunov_exponents(
         weights: the same as in `cell.forward`.
         leading: how many of the largest, 1 … n; all n = 2H (or H) by default. The frame Q_0 of all
             is the identity, a smaller one is drawn at random, always the same.
-        first: the first step, 1 … T.
+        first: the step that the frame sets out with, 1 … T.
         last: the last step, first … T; T by default.
+        counted: the step from which growth is counted, first … last; `first` by default. Before it
+            the frame only turns towards the directions that grow most.
 
     Returns:
-        The exponents (m,), largest first, in ln a step; −inf where a rank is lost exactly. Then
-        (last − first + 1, m), what each would be if the run ended after that step: how they settle.
-        A step costs about `2 H m` flops for each row of weight_hh, and `20 n²m` where m is above H.
+        The exponents, how they settle, and how many are known. A step costs about `2 H m` flops for
+        each row of weight_hh, and `20 n²m` where m is above H.
 
     Raises:
         ValueError: where `leading` is not within 1 … n, or the steps are not within 1 … T.
@@ -122,25 +154,78 @@ def lyapunov_exponents(
     states, weights = run_of(cell, states, weights, axes=0)
     last = states.h.shape[-2] - 1 if last is None else last
     _check(states, first, last)
-    Q = _frame(len(jacobian(cell, states, weights, first)), leading)
-    left = np.arange(Q.shape[1])
-    growth = np.full((last - first + 1, len(left)), -np.inf)
+    counted = first if counted is None else counted
+    if not first <= counted <= last:
+        raise ValueError(f"counted is {counted}: allowed are {first} … {last}")
+    n = len(jacobian(cell, states, weights, first))
+    frame = _frame(n, leading)
     few = leading is not None and leading <= states.h.shape[-1]
     run = cell, states, weights, first, last
-    steps: Iterator[Sequence[Array | _Through]] = _through(*run) if few else _steps(*run)
-    for row, step in zip(growth, steps, strict=True):
-        grown = np.zeros_like(row)
-        for matrix in step:
-            columns = matrix @ Q
-            alive = columns.any(axis=0)
-            Q, R = graded.triangular(columns[:, alive])
-            left = left[alive]
-            with np.errstate(divide="ignore"):
-                grown[left] += np.log(np.abs(np.diagonal(R)))
-        row[left] = grown[left]
-    means = np.cumsum(growth, axis=0) / np.arange(1, len(growth) + 1)[:, None]
+    growth, known = _growth(_with_one_more(frame), _through(*run) if few else _steps(*run))
+    m, skipped = frame.shape[1], counted - first
+    growth, known = growth[:, :m], min(known, m)
+    if known < m and (precise := _precisely(*run, frame)) is not None:
+        growth, known = precise, m
+    means = np.cumsum(growth[skipped:], axis=0)
+    means /= np.arange(1, len(means) + 1)[:, None]
     order = np.argsort(-means[-1], kind="stable")
-    return means[-1, order], means[:, order]
+    unknown = np.flatnonzero(order >= known)  # of the sorted: their rounding may be on top
+    return Lyapunov(means[-1, order], means[:, order], int(unknown[0]) if unknown.size else m)
+
+
+def _growth(Q: Array, steps: Iterator[Sequence["Array | _Through"]]) -> tuple[Array, int]:
+    """ln |R_ii| of every step, and how many columns are more than rounding.
+
+    Rounding leaves in each direction about eps‖J‖/R_ii of those that come after it, and what is
+    there grows as the next of them does beside it.
+    """
+    m = Q.shape[1]
+    left, rows = np.arange(m), []
+    error, total = np.zeros(m), np.zeros(m)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        for step in steps:
+            row = np.full(m, -np.inf)
+            grown = np.zeros(m)
+            for matrix in step:
+                columns = matrix @ Q
+                alive = columns.any(axis=0)
+                Q, R = graded.triangular(columns[:, alive])
+                left = left[alive]
+                size = np.abs(np.diagonal(R))
+                grown[left] += np.log(size)
+                following = np.append(size[1:], 0.0) / size
+                fresh = ROUNDING * _size(matrix) / size
+                error[left] = np.fmin(1.0, fresh + error[left] * following)
+            row[left] = grown[left]
+            total[left] += error[left]
+            rows.append(row)
+    known = np.cumprod(total / len(rows) < KNOWN)
+    return np.array(rows), int(known.sum())
+
+
+def _size(matrix: "Array | _Through") -> float:
+    return matrix.size if isinstance(matrix, _Through) else float(np.linalg.norm(matrix))
+
+
+def _with_one_more(frame: Array) -> Array:
+    """The frame and one direction more, where there is one: what the last may be mixed with."""
+    n, m = frame.shape
+    if m == n:
+        return frame
+    drawn = np.random.RandomState(1).standard_normal((n, 1))
+    another = np.linalg.qr(np.concatenate((frame, drawn), axis=1))[0][:, m:]
+    return np.concatenate((frame, another), axis=1)
+
+
+def _precisely(
+    cell: Cell, states: Any, weights: Weights, first: int, last: int, frame: Array
+) -> Array | None:
+    slopes = cell.slopes(states, weights, first, last)
+    read_out = [None] * len(slopes.carry) if slopes.past_cell is None else slopes.read_out[1:]
+    past_cell = read_out if slopes.past_cell is None else slopes.past_cell
+    parts = zip(slopes.carry, slopes.into_cell, read_out, past_cell, strict=True)
+    steps = [high_precision.Step(*part) for part in parts]
+    return high_precision.growth(steps, weights.weight_hh, frame)
 
 
 def largest_lyapunov(cell: Cell, states: Any, weights: Weights, first: int = 1) -> Array:
@@ -213,6 +298,7 @@ class _Through(NamedTuple):
     into_cell: Array  # (G, H, 1)
     shown: tuple[Array, Array] | None  # read_out and past_cell, (H, 1); None where h is c itself
     weight_hh: Array
+    size: float  # at least its Frobenius norm
 
     def __matmul__(self, Q: Array) -> Array:
         H = len(self.carry)
@@ -228,13 +314,26 @@ def _through(
     cell: Cell, states: Any, weights: Weights, first: int, last: int
 ) -> Iterator[Sequence[_Through]]:
     """The steps' Jacobians, for frames of few directions."""
+    heard = np.linalg.norm(weights.weight_hh, axis=1).reshape(-1, states.h.shape[-1])
     for start in range(first, last + 1, MANY):
         slopes = cell.slopes(states, weights, start, min(start + MANY - 1, last))
+        sizes = _sizes(slopes, heard)
         for k, carry in enumerate(slopes.carry[..., None]):
             shown = None
             if slopes.past_cell is not None:
                 shown = slopes.read_out[k + 1, :, None], slopes.past_cell[k, :, None]
-            yield [_Through(carry, slopes.into_cell[k, ..., None], shown, weights.weight_hh)]
+            into_cell = slopes.into_cell[k, ..., None]
+            yield [_Through(carry, into_cell, shown, weights.weight_hh, float(sizes[k]))]
+
+
+def _sizes(slopes: Slopes, heard: Array) -> Array:
+    """Bounds on the Frobenius norms of the steps' Jacobians; `heard` are weight_hh's rows'."""
+    gates = slopes.into_cell.shape[-2]
+    c = np.abs(slopes.carry) + (np.abs(slopes.into_cell) * heard[:gates]).sum(axis=-2)
+    h = 0.0 * c
+    if slopes.past_cell is not None:
+        h = np.abs(slopes.read_out[1:]) * c + np.abs(slopes.past_cell) * heard[-1]
+    return np.asarray(np.sqrt((c**2 + h**2).sum(axis=-1)))
 
 
 def _steps(

@@ -43,7 +43,7 @@ STREAMS = (
 
 
 INITS = ("keras", "pytorch", "normal")
-KERAS_BIASES = {"f": 1.0}
+DEFAULT_BIASES = {"f": 1.0}
 
 
 class _Tensors(NamedTuple):
@@ -98,11 +98,11 @@ def draw_cell(
     H: int,
     *,
     seed: int,
-    biases: Mapping[str, float] = KERAS_BIASES,
+    biases: Mapping[str, float] = DEFAULT_BIASES,
     chrono: float = 0,
     gain: float = 1.0,
 ) -> Weights:
-    """A gated cell's weights as a framework draws them, every knob applied.
+    """A gated cell's weights, drawn as a framework draws those of its layers, every knob applied.
 
     Args:
         cell: the cell's module (`lstm_engine.CELLS`).
@@ -111,7 +111,9 @@ def draw_cell(
         H: hidden units.
         seed: draws; 0 … 4294967295.
         biases: what is added to each gate's bias, under i, f, g, o; a missing one adds nothing, one
-            of a gate that the cell lacks is not used. By default f gets 1, as in Keras.
+            of a gate that the cell lacks is not used. By default f gets 1 in every cell: that is
+            Keras' own for its LSTM (`unit_forget_bias`) and for no other cell. Keras' GRU, and
+            torch's LSTM and GRU, take `biases={}`; neither framework has any other gated cell.
         chrono: T_max of the chrono initialisation (≥ 3), or 0 for none: replaces the drawn biases
             of the forget gate by `log U(1, T_max − 1)`, of the input gate by its negative.
         gain: multiplies weight_hh.
@@ -184,7 +186,7 @@ def _draw_layer(layer: str, init: str, D: int, H: int, *, blocks: int, seed: int
 
 
 def _draw_peepholes(init: str, H: int, seed: int) -> Array:
-    """p_i, p_f, p_o, (3, H): of weight_hh's size, or Glorot's for a vector, as Keras draws one."""
+    """p_i, p_f, p_o, (3, H): of weight_hh's size; for `keras`, which has none, Glorot's for H."""
     draws = stream(seed, "cell.peephole")
     if init == "normal":
         return np.asarray(draws.standard_normal((3, H)) / np.sqrt(H))

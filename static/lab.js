@@ -1,10 +1,12 @@
 // A lens at work: form, figure, address and words, kept in step.
 
 import { Newest } from "./api.js";
+import { OwnBiases } from "./biases.js";
 import { copying } from "./copies.js";
 import { Figure } from "./figure.js";
 import { loadPlotly } from "./library.js";
 import { fill, follow, grey, holdPlaces, lead, name, queryOf, ready, sliders, wrongWith } from "./link.js";
+import { offer } from "./presets.js";
 import { Stages } from "./stages.js";
 import { Timeline } from "./timeline.js";
 import { Toil } from "./toil.js";
@@ -41,6 +43,7 @@ export function open(form, left) {
   let canonical = null; // the link without its moment, once the server has said what that is
   let idle = []; // keys that play no part through this lens
   let resting = null;
+  const biases = new OwnBiases(form);
   // Work that takes longer comes in stages, and the form's field `moment` names the one to look at.
   const { stages, moment } = form.dataset;
 
@@ -96,6 +99,7 @@ export function open(form, left) {
         const at = form.elements[moment]?.value;
         fill(form, answer.state, { reset });
         if (at) form.elements[moment].value = at;
+        biases.reset();
       }
       ({ values: shown, query, link: canonical } = answer.state);
       if (!remembered) remember(answer.state.link);
@@ -162,6 +166,9 @@ export function open(form, left) {
     const place = picture ? `${form.dataset.picture}-${figure.width}` : form.dataset.plot;
     newest.ask(`${place}?${wanted}`, { of: journey, ...context });
   }
+
+  // The link that is asked for, answered or not.
+  const asking = () => (newest.unsettled && asked.length ? asked[0] : here());
 
   function moved(how) {
     newEntry ||= !moving;
@@ -239,6 +246,7 @@ export function open(form, left) {
   function say({ state, headline, parts }) {
     element("figure").setAttribute("aria-label", headline);
     element("printed").textContent = location.href;
+    offer(form.querySelector("nav.presets"), state.presets);
     for (const link of document.querySelectorAll("[data-link]")) {
       const [group, one] = link.dataset.link.split("/");
       const address = one ? state[group][one] : state[group];
@@ -291,7 +299,10 @@ export function open(form, left) {
     }
     clearTimeout(pausing);
     if (target.name && target.name === moment) timeline.go(target.value);
-    else moved();
+    else {
+      biases.changed(target, { before: asking(), goingOn: moving, shown });
+      moved();
+    }
     moving = true;
   });
   // A slider's key held down or pressed again and again is one way of moving, as a drag is.
@@ -343,5 +354,5 @@ export function open(form, left) {
     };
     if (awake) resting = setTimeout(wake, REST);
   }
-  return { travel, trouble, query: () => (newest.unsettled && asked.length ? asked[0] : here()) };
+  return { travel, trouble, query: asking };
 }

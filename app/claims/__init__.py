@@ -18,6 +18,8 @@ GROUPS: dict[str, tuple[Claim, ...]] = {
         often_said.bias_one_remembers,
         often_said.solves_vanishing,
         often_said.cannot_explode,
+        often_said.forget_gates_amplify,
+        often_said.one_closed_gate,
         often_said.sigma_above_one,
         often_said.orthogonal_keeps,
         often_said.relu_keeps,

@@ -92,9 +92,9 @@ def hundred_steps() -> Iterator[Number]:
     """0.95⁹⁹ and 0.5⁹⁹, as the engine finds them."""
     cell, rnn = gated(FORGET_95), vanilla(FORGET_95)
     kept = cell_survival(lstm, cell.states, cell.weights, [0]).direct_rms[0]
-    yield Number("kept at f = 0.95", 10**kept, 0.0062321, 5e-8)
+    yield Number("direct at f = 0.95, rms over units", 10**kept, 0.0062321, 5e-8)
     kept = rnn_survival(Rnn("identity"), rnn.states, rnn.weights, [0]).exact_rms[0]
-    yield Number("kept at w = 0.5", 10**kept, 1.5777e-30, 5e-35)
+    yield Number("kept at w = 0.5, rms over units", 10**kept, 1.5777e-30, 5e-35)
 
 
 LONE = Experiment(gain=0, signal="zeros")
@@ -104,8 +104,8 @@ LONE = Experiment(gain=0, signal="zeros")
     "A forget bias of 1",
     "Without inputs and without recurrent weights, a forget bias of 1 opens the gate to 0.731: "
     "half of the gradient is gone after 2.2 steps.",
-    source="Gers, Schmidhuber & Cummins 2000; Keras's default since Jozefowicz, Zaremba & "
-    "Sutskever 2015",
+    source="Gers, Schmidhuber & Cummins 2000; the default of Keras's LSTM, after Jozefowicz, "
+    "Zaremba & Sutskever 2015",
     why="σ(1) = 0.731. A bias of 1 is a good start for short memories, and a short memory.",
     link=lab("horizon", LONE),
 )
@@ -116,7 +116,7 @@ def bias_one() -> Iterator[Number]:
     yield Number("forget gate", run.states.f[0, 0], 0.7310586, 5e-8)
     yield Number("half-life", float(horizon.half_life(mean)[0]), 2.2127, 5e-5, "steps")
     kept = cell_survival(lstm, run.states, run.weights, [0]).direct_rms[0]
-    yield Number("kept over 100 steps", 10**kept, 2.484e-14, 5e-18)
+    yield Number("direct over 100 steps, rms over units", 10**kept, 2.484e-14, 5e-18)
 
 
 NEEDED = {10: 2.634, 50: 4.272, 100: 4.968, 200: 5.663, 500: 6.580, 1000: 7.274}
@@ -142,7 +142,11 @@ def needed_bias() -> Iterator[Number]:
     run = gated(kept)
     half = cell_survival(lstm, run.states, run.weights, [0]).direct_rms[0]
     yield Number(
-        "kept over 100 steps with its bias", 10**half, 0.5, ROUNDING, link=lab("highway", kept)
+        "direct over 100 steps with its bias, rms over units",
+        10**half,
+        0.5,
+        ROUNDING,
+        link=lab("highway", kept),
     )
 
 
@@ -192,8 +196,8 @@ def forget_everything() -> Iterator[Number]:
     yield Number("cell and what was just written, furthest apart", written, 0.0, 1e-6)
     last = [SHUT.T - 1]
     found = cell_survival(lstm, run.states, run.weights, last)
-    yield Number("kept over one step, carry", 10 ** found.direct_rms[0], 0.0, 1e-6)
-    yield Number("kept over one step, every path", 10 ** found.exact_rms[0], 0.0, 1e-6)
+    yield Number("direct over one step, rms over units", 10 ** found.direct_rms[0], 0.0, 1e-6)
+    yield Number("exact over one step, rms over units", 10 ** found.exact_rms[0], 0.0, 1e-6)
     lone = gated(alone)
     exact = cell_survival(lstm, lone.states, lone.weights, last).exact_rms[0]
     quantity = "the same without recurrent weights"

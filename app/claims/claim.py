@@ -29,6 +29,7 @@ class Number:
     unit: str = ""
     relation: Relation = "="  # of the value to what is expected
     link: str = ""  # into the lab, where this number has another place than its claim
+    linked: float | None = None  # of a mean over draws: the same norm of the draw behind the link
 
     def distance(self) -> float:
         """How far the value is from the claim, in tolerances; 0 on the good side of a bound."""

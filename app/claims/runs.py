@@ -52,25 +52,46 @@ def exact_at_start(run: Run) -> Array:
 
 
 class Norms(NamedTuple):
-    """At step 0, over seeds: log10 of spectral norms, and the highway share."""
+    """At step 0: log10 of norms, and the highway share.
 
-    direct: float  # mean of log10 ‖D_0‖₂, the largest product of forget gates
-    exact: float  # mean of log10 ‖E_0‖₂
-    ratio: float  # mean of log10 ‖D_0‖₂/‖E_0‖₂
-    share: float  # mean of the highway share
+    Two norms, never mixed: the spectral one, the most that a direction keeps (`/spectrum`), and
+    the root mean square over units (`/`, `/paths`).
+    """
+
+    direct: float  # log10 ‖D_0‖₂, the largest product of forget gates
+    exact: float  # log10 ‖E_0‖₂
+    ratio: float  # log10 ‖D_0‖₂/‖E_0‖₂
+    direct_rms: float  # log10 ‖D_0‖_F/√H
+    exact_rms: float  # log10 ‖E_0‖_F/√H
+    ratio_rms: float
+    share: float  # the highway share
 
 
 @cache
+def every_draw(experiment: Experiment) -> tuple[Norms, ...]:
+    """Of the first twenty seeds, an LSTM's two roads."""
+    return tuple(norms_of(experiment.model_copy(update={"seed": seed})) for seed in range(SEEDS))
+
+
+def norms_of(experiment: Experiment) -> Norms:
+    """Of one draw."""
+    run = gated(experiment)
+    exact, direct = exact_at_start(run), run.states.f.prod(axis=0)
+    D, R = np.linalg.norm(direct), np.linalg.norm(exact - np.diag(direct))
+    spectral = np.log10((direct.max(), np.linalg.norm(exact, 2)))
+    rms = np.log10((D, np.linalg.norm(exact))) - 0.5 * np.log10(len(direct))
+    logs = (*spectral, spectral[0] - spectral[1], *rms, rms[0] - rms[1], D / (D + R))
+    return Norms._make(float(value) for value in logs)
+
+
 def norms(experiment: Experiment) -> Norms:
-    """Means over the first twenty seeds, of an LSTM's two roads."""
-    found = []
-    for seed in range(SEEDS):
-        run = gated(experiment.model_copy(update={"seed": seed}))
-        exact, direct = exact_at_start(run), run.states.f.prod(axis=0)
-        D, R = np.linalg.norm(direct), np.linalg.norm(exact - np.diag(direct))
-        logs = np.log10((direct.max(), np.linalg.norm(exact, 2)))
-        found.append((*logs, logs[0] - logs[1], D / (D + R)))
-    return Norms(*np.mean(found, axis=0).tolist())
+    """Means over the first twenty seeds."""
+    return Norms(*np.mean(every_draw(experiment), axis=0).tolist())
+
+
+def first_draw(experiment: Experiment) -> Norms:
+    """Of the draw that a link opens."""
+    return every_draw(experiment)[0]
 
 
 # Frameworks as they come, over inputs of noise: what several claims are about.

@@ -21,6 +21,11 @@ def found_as(number: Number) -> str:
     return in_units(number.value, number)
 
 
+def linked_as(number: Number) -> str:
+    """The same of the draw that its link opens."""
+    return "" if number.linked is None else in_units(number.linked, number)
+
+
 def tolerated(number: Number) -> str:
     """The tolerance: exactly, to rounding, ± 0.05, within a factor of 2."""
     tolerance = number.tolerance

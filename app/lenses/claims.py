@@ -5,6 +5,7 @@ Its settings are its own: the experiment in the link changes none of its numbers
 
 import csv
 import io
+import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from app.claims import Judged, Number, Verdict, judged
-from app.claims.told import claimed, found_as, tolerated
+from app.claims.told import claimed, found_as, linked_as, tolerated
 from app.drawing.figure import (
     DETOURS,
     DIRECT,
@@ -38,6 +39,7 @@ COLUMNS = (
     "quantity",
     "expected",
     "value",
+    "linked_value",
     "tolerance",
     "unit",
     "relation",
@@ -91,6 +93,7 @@ def row(one: Judged, number: Number) -> dict[str, Any]:
         "quantity": number.quantity,
         "expected": number.expected,
         "value": float(number.value),
+        "linked_value": math.nan if number.linked is None else number.linked,
         "tolerance": number.tolerance,
         "unit": number.unit,
         "relation": number.relation,
@@ -110,7 +113,9 @@ def table(found: Claims) -> Iterator[str]:
 
 
 def written(value: Any) -> Any:
-    """A value as a table has it: truth as in JSON."""
+    """A value as a table has it: truth as in JSON, nothing where there is no number."""
+    if isinstance(value, float) and math.isnan(value):
+        return ""
     return str(value).lower() if isinstance(value, bool) else value
 
 
@@ -165,6 +170,7 @@ def card(one: Judged) -> dict[str, Any]:
                 "claimed": claimed(number),
                 "tolerance": tolerated(number),
                 "found": found_as(number),
+                "linked": "" if number.linked is None else linked_as(number),
                 "fits": number.fits(),
                 "link": number.link,
             }

@@ -35,8 +35,10 @@ from app.reading import (
     ALL,
     Fact,
     Reading,
+    cancel,
     carry,
     chaotic,
+    fate,
     fates,
     heading,
     keeper,
@@ -229,8 +231,15 @@ def on_which_road(cell: Cell, exact: float, direct: float, share: float) -> str:
         return f"{keeps}: all that arrives came along the highway."
     if share >= 0.9:
         return f"{keeps}: nearly all that arrives came along the highway."
+    if cancel(exact, direct, share):
+        return (
+            f"{keeps}, and the detours as much with the other sign: they cancel (highway share "
+            f"{share:.0%}), so the gradient {fate(exact)}."
+        )
     if share >= 0.1:
         return f"{keeps}: highway and detours both bring their part (highway share {share:.0%})."
+    if direct == -math.inf:
+        return f"{keeps}: all that arrives came by detours through the recurrent weights."
     if exact >= ALL and exact > direct:
         becomes = "explode" if exact >= EXPLODED else "grow"
         return f"{keeps}, while the detours through the recurrent weights make it {becomes}."

@@ -194,7 +194,8 @@ def reading(found: Derivation) -> Reading:
     )
     headline = (
         f"In the vanilla RNN a typical step {does(rates.typical)}: over {steps_of(T)} that "
-        f"predicts {size(T * rates.typical)}, and {arrives(rnn_exact)}. In the {cell.TITLE} a "
+        f"predicts {size(T * rates.typical)}, {joined(rnn_exact, T * rates.typical)} "
+        f"{arrives(rnn_exact)}. In the {cell.TITLE} a "
         f"typical {keeper(cell)} {does(rates.carry)}: that predicts {size(T * rates.carry)}"
         f"{which_is(exact, T * rates.carry, float(ours.share[0]))}."
     )
@@ -232,9 +233,15 @@ def size(log10: float) -> str:
     return kept(log10) if log10 < ALL else f"{kept(log10)}-fold growth"
 
 
-def arrives(log10: float) -> str:
+def arrives(log10: float, *, only: bool = False) -> str:
     """What came of it: a share that arrives, or what the gradient has grown to."""
-    return f"{kept(log10)} arrives" if log10 < ALL else f"it grows {kept(log10)}-fold"
+    less = "only " if only and log10 > -math.inf else ""
+    return f"{less}{kept(log10)} arrives" if log10 < ALL else f"it grows {less}{kept(log10)}-fold"
+
+
+def joined(exact: float, predicted: float) -> str:
+    """Whether a prediction comes true."""
+    return "and" if exact == predicted or abs(exact - predicted) < NEAR else "but"
 
 
 def which_is(exact: float, predicted: float, share: float) -> str:
@@ -242,7 +249,7 @@ def which_is(exact: float, predicted: float, share: float) -> str:
     if exact == predicted or abs(exact - predicted) < NEAR:
         return f", and {arrives(exact)}"
     if exact < predicted:
-        return f", but only {arrives(exact)}"
+        return f", but {arrives(exact, only=True)}"
     if share < 0.5:
         by_detours = ": detours bring the rest" if exact < ALL else " on detours"
         return f", but {arrives(exact)}{by_detours}"

@@ -119,7 +119,7 @@ def test_a_preset_keeps_the_cell_unless_it_has_no_use_for_what_the_preset_sets(
     client: TestClient,
 ) -> None:
     assert preset_links(client, "/?v=1&cell=gru&b_f=3") == {
-        "Keras": "/?v=1&cell=gru",
+        "Keras": "/?v=1&cell=gru&b_f=0",
         "PyTorch": "/?v=1&cell=gru&b_f=0&init=pytorch",
         "Chrono": "/?v=1&cell=gru&b_f=0&chrono=100",
         "Forget bias 5": "/?v=1&cell=gru&b_f=5",
@@ -128,8 +128,7 @@ def test_a_preset_keeps_the_cell_unless_it_has_no_use_for_what_the_preset_sets(
         "IRNN": "/?v=1&cell=gru&rnn_init=identity&act=relu",
     }
     of_1997 = preset_links(client, "/?v=1&cell=lstm-1997&init=pytorch")
-    assert of_1997["Keras"] == "/"
-    assert of_1997["PyTorch"] == "/?v=1&b_f=0&init=pytorch"
+    assert of_1997["Chrono"] == "/?v=1&b_f=0&chrono=100"
     assert of_1997["No recurrence"] == "/?v=1&cell=lstm-1997&gain=0"
     assert preset_links(client, "/?v=1&cell=minlstm")["No recurrence"] == "/?v=1&gain=0"
     assert len(set(of_1997.values())) == len(of_1997)
@@ -137,7 +136,18 @@ def test_a_preset_keeps_the_cell_unless_it_has_no_use_for_what_the_preset_sets(
 
 def test_a_preset_leaves_nothing_of_the_one_before(client: TestClient) -> None:
     for link in preset_links(client, "/").values():
-        assert preset_links(client, link)["PyTorch"].split("cell=")[0] == "/?v=1&b_f=0&init=pytorch"
+        assert preset_links(client, link)["Chrono"].split("cell=")[0] == "/?v=1&b_f=0&chrono=100"
+
+
+@pytest.mark.parametrize("cell", [name for name in CELLS if name not in ("lstm", "gru")])
+def test_a_frameworks_preset_is_absent_where_the_framework_has_no_such_cell(
+    client: TestClient, cell: str
+) -> None:
+    assert not {"Keras", "PyTorch"} & preset_links(client, f"/?v=1&cell={cell}").keys()
+    (starts,) = (
+        " ".join(element.text for element in opened(client, f"/compare?v=1&cell={cell}").all("dl")),
+    )
+    assert "Keras" not in starts and "PyTorch" not in starts
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,19 @@ from app.lenses.compare.computed import Comparison, Floats, b_over_a, compute, c
 from app.lenses.compare.figures import SHEETS, figure
 from app.lenses.compare.second import NO_EFFECT, adopted, in_place_of, offers, swapped
 from app.lenses.highway import Highway, log10_share
-from app.reading import ALL, Fact, Reading, chaotic, fate, heading, kept, mantissa, steps_of, told
+from app.reading import (
+    ALL,
+    Fact,
+    Reading,
+    cancel,
+    chaotic,
+    fate,
+    heading,
+    kept,
+    mantissa,
+    steps_of,
+    told,
+)
 from app.view import COMPARED, View
 from lstm_engine import CELLS, Rnn, horizon
 
@@ -143,7 +155,10 @@ def two_digits(number: float) -> str:
 def on_which_roads(found: Comparison) -> str:
     """What the carry alone makes of the difference, and who brings what arrives."""
     a, b = found.a.cell, found.b.cell
-    ours, theirs = road(float(a.share[0])), road(float(b.share[0]))
+    ours, theirs = (
+        road(float(its.share[0]), float(its.exact_rms[0]), float(its.direct_rms[0]))
+        for its in (a, b)
+    )
     roads = f"in both {ours}" if ours == theirs else f"in A {ours}, in B {theirs}"
     change = float(b_over_a(a.direct_rms[0], b.direct_rms[0]))
     if not math.isfinite(change):
@@ -151,10 +166,12 @@ def on_which_roads(found: Comparison) -> str:
     return f"The carry alone keeps {'as much' if abs(change) < ALL else more(change)}; {roads}."
 
 
-def road(share: float) -> str:
-    """Who brings what arrives, told from the highway share."""
+def road(share: float, exact: float = 0.0, direct: float = 0.0) -> str:
+    """Who brings what arrives, told from the highway share; whether the two cancel, from norms."""
     if math.isnan(share):
         return "nothing arrives on any road"
+    if cancel(exact, direct, share):
+        return f"carry and detours cancel (highway share {share:.0%})"
     if 0.1 <= share < 0.9:
         return f"carry and detours both bring their part (highway share {share:.0%})"
     nearly = "" if share == 1 else "nearly "

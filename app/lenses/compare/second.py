@@ -142,6 +142,7 @@ def other_starts(first: Experiment) -> list[Offer]:
         Offer(preset.name, preset.meaning, changes)
         for preset in PRESETS
         if preset.name not in ("Forget bias 5", "No recurrence")
+        and preset.applies(first.cell)
         and (changes := AS_IN_A | changed(first, preset.of(first), SET_BY_PRESETS)) != AS_IN_A
     ]
 

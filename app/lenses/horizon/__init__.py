@@ -125,7 +125,7 @@ def reading(found: Reach) -> Reading:
 def on_the_direct_path(found: Reach) -> str:
     """The median unit's half-life and horizon, and the bias that it takes to keep half."""
     half_life, b_f = middle(found.half_life), middle(found.needed.b_f)
-    if b_f == -math.inf:
+    if "f" not in CELLS[found.experiment.cell].GATES:
         return "There is no forget gate, so on the direct path nothing is ever lost."
     if half_life == math.inf:
         keeps = "loses nothing"
@@ -133,7 +133,9 @@ def on_the_direct_path(found: Reach) -> str:
         lag = number(middle(found.horizons["1e-3"]))
         keeps = f"keeps half for {in_steps(half_life)} and a thousandth for {lag}"
     over, gate = found.needed.over, CELLS[found.experiment.cell].GATES["f"].partition(" gate")[0]
-    if b_f == math.inf:
+    if b_f == -math.inf:
+        takes = f"any b_f would do to keep half for {over:,}"
+    elif b_f == math.inf:
         takes = f"no {gate} bias alone would keep half for {over:,}"
     elif half_life >= over:
         takes = f"b_f = {fine(b_f)} would do to keep half for {over:,}"

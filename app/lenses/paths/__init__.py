@@ -10,7 +10,19 @@ from app.lenses.highway import at_rows, log10_share
 from app.lenses.paths.computed import Floats, Paths, Rows, compute
 from app.lenses.paths.figures import ONE_STATE, SHEETS, TITLES, figure
 from app.nulls import csv_field
-from app.reading import ALL, Fact, Reading, carry, chaotic, fate, heading, kept, steps_of, told
+from app.reading import (
+    ALL,
+    Fact,
+    Reading,
+    cancel,
+    carry,
+    chaotic,
+    fate,
+    heading,
+    kept,
+    steps_of,
+    told,
+)
 from app.view import View
 from lstm_engine import CELLS
 from lstm_engine.survival import log10_rms
@@ -127,7 +139,11 @@ def headline(found: Paths) -> str:
             why += " no room for detours"
         alone = heading(carry(cell, " alone"))
         return f"The carry is the only road: {why}. {alone} {keeps(direct)} {over}."
-    sizes = f"the carry alone {keeps(direct)}, the detours bring {brought(detours)}."
+    sizes = f"the carry alone {keeps(direct)}, the detours bring {brought(detours)}"
+    exact, share = float(survival.exact_rms[0]), float(survival.share[0])
+    if cancel(exact, direct, share):
+        sizes += f"; the two cancel, and together the gradient {fate(exact)}"
+    sizes += "."
     return f"{who_leads(found)} {heading(over)} {sizes}"
 
 
@@ -143,8 +159,9 @@ def brought(log10: float) -> str:
 
 def who_leads(found: Paths) -> str:
     """How far back the carry brings more than the detours."""
-    leads = found.survival.share >= 0.5
-    lags = (found.experiment.T - found.survival.steps)[::-1]
+    there = ~np.isnan(found.survival.share)
+    leads = found.survival.share[there] >= 0.5  # nothing leads where nothing arrives
+    lags = (found.experiment.T - found.survival.steps[there])[::-1]
     overtaken = np.flatnonzero(~leads[::-1])
     if not overtaken.size:
         return "The carry brings most of the gradient all the way."

@@ -13,7 +13,7 @@ from app.lenses.spectrum.computed import Directions, Spectrum, directions, steps
 from app.lenses.spectrum.figures import framed
 from app.networks import networks
 from app.nulls import csv_field
-from app.reading import Fact, Reading, chaotic, fates, heading, kept, steps_of, told
+from app.reading import ALL, Fact, Reading, chaotic, fate, fates, heading, kept, steps_of, told
 from app.view import Focus, View
 from lstm_engine import (
     CELLS,
@@ -27,13 +27,15 @@ from lstm_engine.bounds import STEEPEST
 
 TITLE = "Spectrum"
 QUESTION = "Which directions survive?"
-KEYS = ("t", "floor", "lag", "step")
+KEYS = ("t", "first", "floor", "lag", "step")
 SHEETS = spectrum_figure.SHEETS
+ZERO = 1e-6  # an exponent that is none: a factor of e in a million steps
 NEAR = 3.0  # decades: a thousandth of the best direction
 
 NULLS = {
     ("*.log10_directions", "nan"): "undefined: too small beside the largest to be known",
     ("*.lyapunov*", "-inf"): "minus infinity: a direction is lost exactly",
+    ("*.lyapunov*", "nan"): "undefined: rounding in a saturated network, not known",
 }
 
 
@@ -45,16 +47,20 @@ def compute(experiment: Experiment, focus: Focus) -> Spectrum:
     """
     cell, rnn, T = CELLS[experiment.cell], Rnn(experiment.act), experiment.T
     weights, rnn_weights, inputs = networks(experiment)
-    steps, settled = steps_told(T, experiment.H), steps_settled(T, experiment.H)
+    steps, settled = steps_told(T, experiment.H), steps_settled(T, experiment.H, focus.first)
+    # Where a link says from where to count, directions turn from the very first step on.
+    exponents_at = int(steps[0]) + 1 if focus.first is None else 1, settled
     step = min(max(T if focus.t is None else focus.t, 1), T)
     return Spectrum(
         experiment,
         focus.t,
+        focus.first,
         step,
         steps,
         settled,
-        directions(cell, weights, inputs, steps, settled, step),
-        directions(rnn, rnn_weights, inputs, steps, settled, step),
+        int(settled[0]),
+        directions(cell, weights, inputs, steps, exponents_at, step),
+        directions(rnn, rnn_weights, inputs, steps, exponents_at, step),
         pascanu_bound(rnn, rnn_weights, T - steps),
         STEEPEST[rnn.act],
         largest_singular_value(rnn_weights.weight_hh),
@@ -65,7 +71,9 @@ def compute(experiment: Experiment, focus: Focus) -> Spectrum:
 
 def answer(spectrum: Spectrum) -> dict[str, Any]:
     """What ``/api/spectrum`` tells; `unknown` counts, for each step, the directions that are null
-    because they are too small beside the best one to be known, and not because they are zero."""
+    because they are too small beside the best one to be known, and not because they are zero.
+
+    Of the Lyapunov exponents the first `lyapunov_known` are known; a null among those is −∞."""
     bound = {
         "log10_bound": spectrum.log10_bound,
         "steepest_slope": spectrum.steepest,
@@ -77,6 +85,7 @@ def answer(spectrum: Spectrum) -> dict[str, Any]:
         "t": spectrum.steps,
         "eigenvalues_of_step": spectrum.step,
         "settled": spectrum.settled,
+        "lyapunov_first": spectrum.first,
         "cell": {"name": spectrum.experiment.cell, **network(spectrum.cell)},
         "rnn": {**network(spectrum.rnn), **bound},
     }
@@ -91,6 +100,9 @@ def network(found: Directions) -> dict[str, Any]:
         "eigenvalues": {"real": found.eigenvalues.real, "imag": found.eigenvalues.imag},
         "lyapunov": found.exponents,
         "lyapunov_settling": found.settling,
+        "lyapunov_known": int((~np.isnan(found.exponents)).sum()),
+        "lyapunov_second_half": found.second_half,
+        "lyapunov_settled": found.settled,
     }
 
 
@@ -122,13 +134,16 @@ def reading(spectrum: Spectrum) -> Reading:
     name, H = heading(cell.title), spectrum.experiment.H
     facts = (
         Fact(f"{name}, best direction (spectral norm)", ours, "log10"),
+        Fact(f"{name}, direct path, best unit (spectral norm)", cell.log10_direct, "log10"),
         Fact("Vanilla RNN, best direction (spectral norm)", theirs, "log10"),
         Fact("Vanilla RNN, bound on its best direction", float(spectrum.log10_bound[0]), "log10"),
         Fact(f"{name}, directions within a thousandth of the best", near(cell), f"of {H}"),
         Fact("Vanilla RNN, directions within a thousandth of the best", near(rnn), f"of {H}"),
         *(
             Fact(
-                f"{heading(n.title)}, largest Lyapunov exponent", float(n.exponents[0]), "ln a step"
+                f"{heading(n.title)}, largest Lyapunov exponent{unsettled(n)}",
+                float(n.exponents[0]),
+                "ln a step",
             )
             for n in (cell, rnn)
             if math.isfinite(n.exponents[0])
@@ -141,6 +156,11 @@ def reading(spectrum: Spectrum) -> Reading:
         ),
     )
     return Reading(headline, facts, warnings(spectrum))
+
+
+def unsettled(found: Directions) -> str:
+    """What a fact adds to the name of an exponent that has not settled."""
+    return "" if found.settled[0] else ", not settled"
 
 
 def near(found: Directions) -> float:
@@ -162,7 +182,8 @@ def promise(spectrum: Spectrum) -> str:
         return "The RNN's recurrent weights are all zero, so nothing goes back a single step."
     if spectrum.verdict == "vanishes":
         # Added as logarithms, for the product may be too small for float64.
-        most = kept(math.log10(spectrum.steepest) + math.log10(spectrum.largest))
+        log10 = math.log10(spectrum.steepest) + math.log10(spectrum.largest)
+        most = kept(log10) if log10 < math.log10(0.99) else f"{100 * 10**log10:.6g}%"
         return (
             "The RNN's weights alone prove that its gradient vanishes: no step can keep more than "
             f"{most} of it."
@@ -191,9 +212,32 @@ def warnings(spectrum: Spectrum) -> tuple[str, ...]:
             f"Only the last {spectrum.lag:,} of {T:,} steps are looked at, back to step "
             f"{T - spectrum.lag:,}: all of them would take too long."
         )
+    if spectrum.first_asked not in (None, spectrum.first):
+        found.append(
+            f"There is no step {spectrum.first_asked:,}: exponents are counted from the last step, "
+            f"{T:,}."
+        )
     networks = (spectrum.cell, spectrum.rnn)
+    found += filter(None, (against_the_norm(spectrum, n) for n in networks))
     found += chaotic({n.title: n.log10_amplification for n in networks}, T)
     return tuple(found)
+
+
+def against_the_norm(spectrum: Spectrum, found: Directions) -> str:
+    """Why the best direction may grow while the largest exponent is negative, or the reverse."""
+    norm, exponent = float(found.log10_kept[0, 0]), float(found.exponents[0])
+    if not (math.isfinite(norm) and math.isfinite(exponent)):
+        return ""
+    grows, shrinks = norm >= ALL, norm <= -ALL
+    if not ((grows and exponent < -ZERO) or (shrinks and exponent > ZERO)):
+        return ""
+    return (
+        f"Over {steps_of(spectrum.lag)} the best direction of the {found.title}’s gradient "
+        f"{fate(norm)}, and yet its largest Lyapunov exponent, {number(exponent)}, is "
+        f"{'negative' if grows else 'positive'}. The first is the most that any direction keeps "
+        "on the way back; the second is the mean growth of one difference between two states, "
+        "which is not the best one. Only over many more steps must the two agree."
+    )
 
 
 def numbers(spectrum: Spectrum, view: View) -> dict[str, Any]:
@@ -223,11 +267,14 @@ def numbers(spectrum: Spectrum, view: View) -> dict[str, Any]:
         "bound": told(Fact("", float(spectrum.log10_bound[0]), "log10")),
         "norm": told(Fact("", float(rnn.log10_kept[0, 0]), "log10")),
         "exponents": [
-            (rank, *rate(ours), *rate(theirs))
-            for rank, (ours, theirs) in enumerate(
-                zip(cell.exponents.tolist(), rnn.exponents.tolist(), strict=True), 1
-            )
+            (rank, *ours, *theirs)
+            for rank, (ours, theirs) in enumerate(zip(rates(cell), rates(rnn), strict=True), 1)
         ],
+        "counted": steps_of(cell.counted),
+        "counted_from": spectrum.first,
+        "steps": T,
+        "first_asked": spectrum.first_asked,
+        "unsettled": not (cell.settled.all() and rnn.settled.all()),
         "step": spectrum.step,
         "eigenvalues": [(heading(n.title), *in_the_plane(n)) for n in (cell, rnn)],
         "other_steps": sorted({1, max(1, T // 4), max(1, T // 2), max(1, 3 * T // 4), T}),
@@ -240,11 +287,25 @@ def number(value: float) -> str:
     return "−∞" if value == -math.inf else told(Fact("", value, ""))
 
 
+def rates(found: Directions) -> Iterator[tuple[str, str]]:
+    """The exponents, and what each means."""
+    parts = (found.exponents, found.second_half, found.settled)
+    for exponent, half, settled in zip(*(part.tolist() for part in parts), strict=True):
+        if settled or math.isnan(exponent):
+            yield rate(exponent)
+        elif math.isnan(half):
+            yield number(exponent), "of a single step"
+        else:
+            yield number(exponent), f"not settled: {number(half)} in the second half"
+
+
 def rate(exponent: float) -> tuple[str, str]:
     """An exponent, and what it means for a difference between two states."""
+    if math.isnan(exponent):
+        return "–", "not known: smaller than the rounding of the larger ones"
     if exponent == -math.inf:
         return "−∞", "is lost exactly"
-    if abs(exponent) < 1e-6:
+    if abs(exponent) < ZERO:
         return number(exponent), "stays"
     becomes = "halves" if exponent < 0 else "doubles"
     return number(exponent), f"{becomes} every {math.log(2) / abs(exponent):,.3g} steps"

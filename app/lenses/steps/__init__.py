@@ -24,7 +24,7 @@ from app.lenses.steps.computed import (
 )
 from app.networks import networks
 from app.nulls import csv_field
-from app.reading import Fact, Reading, chaotic, fate, heading, kept, mantissa, steps_of, told
+from app.reading import ALL, Fact, Reading, chaotic, fate, heading, kept, mantissa, steps_of, told
 from app.view import Focus, View
 from lstm_engine import CELLS, Cell, Check, Estimate, Rnn, chaos
 from lstm_engine.survival import log10_rms
@@ -146,8 +146,8 @@ def reading(found: Found) -> Reading:
     over = steps_of(window.last - window.first + 1)
     carried, written = (median(window, which) for which in ("carry", writes(window.cell)))
     headline = (
-        f"At step {window.last:,} the {name} carries {share_told(carried)} of its old state on and "
-        f"writes {share_told(written)} of its candidate (median unit). "
+        f"At step {window.last:,} the {name} carries {part_of(carried)} its old state on and "
+        f"writes {part_of(written)} its candidate (median unit). "
         f"Back through {over}, the carry alone {fate(direct)}; on every path the gradient "
         f"{fate(exact)}."
     )
@@ -164,6 +164,12 @@ def reading(found: Found) -> Reading:
 def share_told(value: float) -> str:
     """A factor as one says it: 72%, nothing, −3%."""
     return ("−" if value < 0 else "") + kept(math.log10(abs(value)) if value else -math.inf)
+
+
+def part_of(value: float) -> str:
+    """A factor of something: 72% of, 1.2 times."""
+    grows = value and math.log10(abs(value)) >= ALL
+    return f"{share_told(value)} {'times' if grows else 'of'}"
 
 
 def median(window: Window, name: str) -> float:

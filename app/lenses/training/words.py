@@ -15,7 +15,7 @@ from app.lenses.training.computed import (
     lately,
     module_of,
 )
-from app.reading import ALL, Fact, carry, heading, kept, steps_of
+from app.reading import ALL, Fact, carry, heading, kept, mantissa, number, steps_of
 from lstm_engine import CELLS
 from lstm_engine.tasks import TASKS
 
@@ -27,6 +27,8 @@ WHAT = {
     "text": "its text",
 }
 GUESSES = 0.8  # of what guessing loses: ten batches do not tell less from nothing learnt
+WORSE = 1.25  # as many times: ten batches do not tell more from guessing
+FAR_WORSE = 100.0  # as many times, and it has diverged, though float64 still holds the loss
 TINY = 1e-300
 
 
@@ -58,8 +60,8 @@ class Told:
 
     @property
     def guesses(self) -> bool:
-        """Whether it does hardly better than who has seen nothing."""
-        return not self.of_guessing < GUESSES
+        """Whether it does as well as who has seen nothing, no better and no worse."""
+        return not (self.of_guessing < GUESSES or self.of_guessing > WORSE)
 
     @property
     def does(self) -> str:
@@ -70,7 +72,16 @@ class Told:
             return "diverged"
         if self.guesses:
             return "still guesses"
+        if self.of_guessing > WORSE:
+            times = factor(math.log10(self.of_guessing))
+            diverged = "has diverged: it " if self.of_guessing > FAR_WORSE else ""
+            return f"{diverged}loses {times} times as much as guessing does"
         return f"loses {kept(math.log10(max(self.of_guessing, TINY)))} of what guessing does"
+
+
+def factor(log10: float) -> str:
+    """A factor above 1 in two digits."""
+    return mantissa(log10) if log10 >= 4 else number(10**log10)
 
 
 def updates_of(count: int) -> str:

@@ -182,6 +182,73 @@ def test_the_linked_page_shows_the_number(id: str, place: int, network: str) -> 
     assert shown == pytest.approx(value, abs=1e-9)
 
 
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
+def test_the_linked_draw_is_what_the_linked_page_shows_in_the_norm_that_is_named(
+    claim: Claim,
+) -> None:
+    for number in every()[claim.id].numbers:
+        if number.linked is not None:
+            assert number.linked == pytest.approx(shown(claim, number), abs=1e-9, rel=1e-6)
+
+
+def shown(claim: Claim, number: Number) -> float:
+    """What the page behind a number's link has as a fact."""
+    link = urlsplit(number.link or claim.link)
+    asked = read(link.query.encode(), with_view=True)
+    lens = link.path.strip("/") or "highway"
+    computed = LENSES[lens].compute(asked.experiment, asked.focus)
+    facts = {fact.label: fact.value for fact in LENSES[lens].reading(computed).facts}
+    assert (lens == "spectrum") == ("spectral norm" in number.quantity)
+    if "share" in number.quantity:
+        return float(10 ** facts["Highway share"])
+    if lens == "spectrum":
+        title = "Vanilla RNN" if "RNN" in number.quantity else "LSTM"
+        exact = facts[f"{title}, best direction (spectral norm)"]
+        direct = facts["LSTM, direct path, best unit (spectral norm)"]
+    else:
+        exact = facts["LSTM, every path (exact), rms over units"]
+        direct = facts["LSTM, the carry alone (direct), rms over units"]
+    if "direct over exact" in number.quantity:
+        return direct - exact
+    return direct if "direct" in number.quantity else exact
+
+
+def test_no_number_is_kept_without_a_norm() -> None:
+    """Of what has several units it is said which norm is meant."""
+    loose = [
+        number.quantity
+        for one in every().values()
+        for number in one.numbers
+        if number.unit == "log10"
+        and not any(
+            named in number.quantity
+            for named in ("spectral norm", "rms", "unit", "direction", "direct path")
+        )
+    ]
+    assert loose == []
+
+
+def test_the_gradient_comes_close_to_its_bound_at_the_last_steps() -> None:
+    """Every step is looked at: the value was found outside this project."""
+    closest = every()["pascanu"].numbers[1]
+    assert closest.value == pytest.approx(-0.0894, abs=5e-5)
+
+
+def test_a_forget_gate_amplifies_nothing_and_detours_do() -> None:
+    one = every()["forget-gates-amplify"]
+    assert all(number.value < 0 for number in one.numbers[:3])
+    assert 10 ** one.numbers[3].value == pytest.approx(26.6, abs=0.05)
+    assert one.numbers[4].value < 0
+
+
+def test_a_closed_gate_cuts_the_direct_path_alone() -> None:
+    """The values were found outside this project: 2.0 for 26.6, and 34.7 as before."""
+    direct, exact, unit_direct, unit_exact = every()["one-closed-gate"].numbers
+    assert direct.value < -4000 and unit_direct.value < -4000
+    assert 10**exact.value == pytest.approx(2.0, abs=0.05) and "26.6" in exact.quantity
+    assert 10**unit_exact.value == pytest.approx(34.7, abs=0.05) and "34.7" in unit_exact.quantity
+
+
 # In words ----------------------------------------------------------------------------------------
 
 
@@ -250,6 +317,8 @@ def test_an_answer_has_a_row_for_every_number_and_the_table_is_the_same() -> Non
         assert cells["id"] == row["id"] and cells["quantity"] == row["quantity"]
         assert float(cells["value"]) == row["value"]
         assert cells["fits"] == ("true" if row["fits"] else "false")
+        linked = row["linked_value"]
+        assert cells["linked_value"] == ("" if math.isnan(linked) else repr(linked))
 
 
 @pytest.mark.parametrize("query", SAMPLES.values(), ids=SAMPLES)

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,13 @@ from app.drawing.figure import Curves, Line
 from app.forms import FORMS, Telling, as_json
 from app.knobs import Experiment
 from app.lenses import spectrum
-from app.lenses.spectrum.computed import Spectrum, first_step, steps_settled, steps_told
+from app.lenses.spectrum.computed import (
+    Spectrum,
+    first_step,
+    second_half,
+    steps_settled,
+    steps_told,
+)
 from app.lenses.spectrum.figures import FRAME
 from app.links import Asked, read
 from app.networks import networks
@@ -20,6 +27,7 @@ from app.view import Focus, View
 from lstm_engine import (
     CELLS,
     Rnn,
+    high_precision,
     jacobian,
     log10_directions,
     log10_spectral_norms,
@@ -225,6 +233,85 @@ def test_both_fans_have_one_scale_and_a_bound_that_runs_away_does_not_stretch_th
     values = np.concatenate(fans)
     assert scale.low <= np.nanmin(values) < -12 and scale.high >= np.nanmax(values) > 3
     assert drawn(one, "norms").y.high < 20
+
+
+# Exponents of short runs --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("T", "exponent"), [(20, 0.045), (100, 0.031), (400, 0.014)])
+def test_exponents_of_short_runs_are_told_as_not_settled(T: int, exponent: float) -> None:
+    """They fall towards zero as the run gets longer: the values were found outside this project."""
+    one = found(T=T, b_f=5)
+    assert one.cell.exponents[0] == pytest.approx(exponent, abs=5e-4)
+    assert not one.cell.settled[0]
+    ((_, pace), *_) = spectrum.rates(one.cell)
+    assert pace.startswith("not settled: ") and pace.endswith(" in the second half")
+    labels = [fact.label for fact in spectrum.reading(one).facts]
+    assert "LSTM, largest Lyapunov exponent, not settled" in labels
+    told = spectrum.answer(one)
+    assert not told["cell"]["lyapunov_settled"][0] and told["lyapunov_first"] == 1
+
+
+def test_over_a_long_run_it_comes_down_by_an_order_of_magnitude() -> None:
+    late = found(Focus(first=1001), T=2000, b_f=5)
+    assert abs(late.cell.exponents[0]) < 0.001
+    assert found(T=2000, b_f=5).cell.exponents[0] < 0.005
+
+
+def test_the_second_half_is_that_of_the_engine() -> None:
+    one, late = found(T=100, H=6, b_f=5), found(Focus(first=51), T=100, H=6, b_f=5)
+    order = np.argsort(-one.cell.second_half)
+    np.testing.assert_allclose(one.cell.second_half[order], late.cell.exponents, rtol=1e-9)
+    assert late.first == 51 and late.cell.counted == 50
+    assert spectrum.answer(late)["settled"][0] == 51
+
+
+def test_an_exponent_has_settled_where_both_halves_agree_or_nothing_is_left() -> None:
+    one = found(T=2, H=2).cell
+    for whole, half, counted, settled in (
+        (-0.5, -0.54, 100, True),
+        (-0.5, -0.56, 100, False),
+        (0.0001, -0.0004, 200, True),  # a tenth of an e-fold over all of them
+        (0.0001, -0.0005, 200, False),
+        (-math.inf, -math.inf, 3, True),
+        (math.nan, math.nan, 100, False),
+    ):
+        its = replace(
+            one, exponents=np.array([whole]), second_half=np.array([half]), counted=counted
+        )
+        assert its.settled.tolist() == [settled], (whole, half)
+    np.testing.assert_array_equal(second_half(np.array([[1.0], [2.0], [3.0]])), [4.0])
+    assert np.isnan(second_half(np.array([[1.0]]))).all()
+
+
+def test_growth_beside_a_negative_exponent_is_explained() -> None:
+    one = found(T=60, H=6, D=2, b_f=3, init="normal")
+    reading = spectrum.reading(one)
+    assert "grows 2.57-fold in the LSTM" in reading.headline
+    assert one.cell.exponents[0] == pytest.approx(-0.036, abs=5e-4)
+    (sentence,) = reading.warnings
+    assert "grows 2.57-fold" in sentence and "is negative" in sentence and "−0.036" in sentence
+    assert not one.cell.settled.any()
+    assert spectrum.reading(found()).warnings == ()  # both shrink
+
+
+def test_a_step_to_count_from_beyond_the_end_is_replaced_and_said() -> None:
+    one = found(Focus(first=500), T=100, H=3)
+    assert one.first == 100 and one.cell.counted == 1
+    assert any("no step 500" in sentence for sentence in spectrum.reading(one).warnings)
+
+
+def test_exponents_that_are_rounding_are_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = found(H=4, amplitude=50.0, seed=1)
+    np.testing.assert_allclose(right.cell.exponents[2:], [-11.6915, -17.2620], atol=5e-5)
+    monkeypatch.setattr(high_precision, "MOST_PRODUCTS", 0.0)
+    one = found(H=4, amplitude=50.0, seed=1)
+    assert np.isnan(one.cell.exponents[2:]).all()
+    assert spectrum.answer(one)["cell"]["lyapunov_known"] < 4
+    told = json.loads(as_json(Telling("spectrum", one, Asked(one.experiment, Focus(), View()))))
+    assert told["cell"]["lyapunov"][2:] == [None, None]
+    assert spectrum.rate(math.nan)[1].startswith("not known")
+    assert plot.page_figure(spectrum.figure(one, View()))["data"]
 
 
 def test_paces_are_what_the_exponents_mean() -> None:
