@@ -104,6 +104,8 @@ def side(raw: bytes) -> str:
 def without_quoted_printable(query: bytes) -> tuple[bytes, bool]:
     """The query as it was before a mail program encoded all of it, and whether one did: then every
     equals sign is ``=3D`` or the end of a line. What may be another character stays."""
+    if b"=3D" not in query:
+        return query, False
     plain = ENCODED_BREAK.sub(b"", query)
     parts = [part for part in plain.split(b"&") if part]
     ours = [

@@ -13,7 +13,7 @@ from app.budget import USUAL, Budget, affordable, within
 from app.errors import Problem, WrongKey, shown
 from app.keys import FIELDS, REPLACED, allowed
 from app.knobs import LINK_VERSION, Experiment
-from app.link_parts import SWALLOWED, side
+from app.link_parts import SWALLOWED
 from app.nearest import Nearest, also_without
 from app.repairs import MOST_PAIRS, Repair, Repaired, repaired, visible
 from app.trackers import is_tracker, without_appended
@@ -67,21 +67,35 @@ def meant(query: bytes, *, with_view: bool, repair: bool, budget: Budget = USUAL
     asked, errors = judged(pairs, errors, with_view)
     if asked is not None:
         return Meant(asked)
-    again = repaired(query)
+    again = as_it_stands(pairs) if too_many(pairs) else repaired(query)
+    if not with_view:
+        again = again.without(View.model_fields)
     asked, left = judged(list(again.pairs.items()), again.errors, with_view)
-    if repair and asked is not None and not too_many(pairs):
+    if not repair or too_many(pairs):
+        raise refusal(with_both_readings(errors, again), again, left, budget)
+    if asked is not None:
         return Meant(asked, tuple(again.repairs) or (whole_repair(query, asked),))
-    if repair and left:
-        errors = [replace(one, value=shown(again.given.get(one.key, one.value))) for one in left]
-        errors += too_many(pairs)
-    else:
-        errors = with_both_readings(errors, again)
+    written = [replace(one, value=shown(again.given.get(one.key, one.value))) for one in left]
+    raise refusal(written, again, left, budget)
+
+
+def as_it_stands(pairs: list[tuple[str, str]]) -> Repaired:
+    """The keys that a link of too many says once."""
+    times = Counter(key for key, _ in pairs)
+    return Repaired({key: value for key, value in pairs if times[key] == 1 and key in FIELDS})
+
+
+def refusal(
+    errors: list[WrongKey], again: Repaired, left: list[WrongKey], budget: Budget
+) -> Problem:
+    """The answer to a wrong link: its `errors`, and the nearest to what of it could be repaired,
+    of which `left` is wrong."""
     near, left_out = nearest(again.pairs, {one.key for one in left}, budget)
     errors = [
         replace(one, message=one.message + also_without(left_out, again.pairs, one.key))
         for one in errors
     ]
-    raise Problem(
+    return Problem(
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "This link does not name an experiment",
         "; ".join(f"{error.key}={error.value} {error.message}" for error in errors) + ".",
@@ -117,6 +131,7 @@ def judged(
     return (None, errors) if errors else (asked, [])
 
 
+NO_UTF8 = "is not valid UTF-8"
 NO_KNOB = "is not a knob; see /api for those there are"
 
 
@@ -129,17 +144,11 @@ def too_many(pairs: list[tuple[str, str]]) -> list[WrongKey]:
 
 def with_both_readings(errors: list[WrongKey], again: Repaired) -> list[WrongKey]:
     """Errors of a link as it stands, with the two readings of what has two."""
-    two = {one.key: one for one in again.errors if "UTF-8" not in one.message}
+    two = {one.key: one for one in again.errors if one.key in FIELDS}
     named = {one.key for one in errors}
-    found = [one for key, one in two.items() if key not in named]
-    for one in errors:
-        if one.key not in two:
-            found.append(one)
-        elif one.message.startswith("appears"):
-            found.append(two[one.key])
-        else:
-            found.append(replace(one, message=f"{one.message}; it {two[one.key].message}"))
-    return found
+    return [two.get(one.key, one) for one in errors] + [
+        one for key, one in two.items() if key not in named
+    ]
 
 
 def whole_repair(query: bytes, asked: Asked) -> Repair:
@@ -195,15 +204,17 @@ def decoded(query: bytes) -> tuple[list[tuple[str, str]], list[WrongKey]]:
     pairs: list[tuple[str, str]] = []
     errors: list[WrongKey] = []
     for part in query.split(b"&"):
-        key, _, value = part.partition(b"=")
+        key, _, value = part.replace(b"+", b" ").partition(b"=")
         name = unquote_to_bytes(key).decode(errors="replace")
         if not part or (name not in FIELDS and is_tracker(name) and not SWALLOWED.search(value)):
             continue
+        text = unquote_to_bytes(without_appended(value) if b"?" in value else value)
         try:
-            pairs.append((side(key), side(without_appended(value))))
+            pairs.append(
+                (name if name in FIELDS else unquote_to_bytes(key).decode(), text.decode())
+            )
         except UnicodeDecodeError:
-            text = unquote_to_bytes(value).decode(errors="replace")
-            errors.append(WrongKey(shown(name), shown(text), "is not valid UTF-8"))
+            errors.append(WrongKey(shown(name), shown(text.decode(errors="replace")), NO_UTF8))
     return pairs, errors
 
 

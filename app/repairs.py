@@ -5,15 +5,15 @@ note of each change. It never chooses between two readings: those are errors tha
 own text is never changed: any letter may be meant there.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import NamedTuple
 from urllib.parse import quote
 
 from app.cleaning import CLEANERS, cleaned
 from app.errors import WrongKey, shown
-from app.keys import FIELDS
+from app.keys import FIELDS, allowed
 from app.link_parts import NESTED, Part, blank, is_text, joined, key_of, split
 from app.trackers import is_tracker
 from app.value_repairs import readings, reads_as_it_stands, same
@@ -40,6 +40,12 @@ class Repaired:
     repairs: list[Repair] = field(default_factory=list)
     errors: list[WrongKey] = field(default_factory=list)
     given: dict[str, str] = field(default_factory=dict)
+
+    def without(self, keys: Container[str]) -> "Repaired":
+        """The same without some keys."""
+        pairs = {key: value for key, value in self.pairs.items() if key not in keys}
+        errors = [error for error in self.errors if error.key not in keys]
+        return replace(self, pairs=pairs, errors=errors)
 
 
 def repaired(query: bytes) -> Repaired:
@@ -155,10 +161,9 @@ def two_readings(key: str, value: str, other: str, first: str | None = None) -> 
     """The refusal to choose."""
     if key in ("t", "T") and other in ("t", "T"):
         first, other = f"{key}={value}", f"{other}={value}"
-    first = visible(value if first is None else first)
-    return WrongKey(
-        key, shown(value), f"can be read as {shown(first)} or as {shown(visible(other))}"
-    )
+    first = shown(visible(value if first is None else first))
+    message = f"can be read as {first} or as {shown(visible(other))}; it takes {allowed(key)}"
+    return WrongKey(key, shown(value), message)
 
 
 def visible(text: str) -> str:

@@ -102,7 +102,7 @@ def test_both_readings_are_on_the_page(client: TestClient) -> None:
     assert [cell.text for cell in row.all("th", "td")] == [
         "T",
         "1,234",
-        "can be read as 1.234 or as 1234",
+        "can be read as 1.234 or as 1234; it takes a whole number from 1 to 20000",
     ]
     assert page.one("a", id="nearest").text == "/?v=1&H=2&b_f=3"
     links = {a.text: a.attributes["href"] for a in page.one("nav").all("a")}

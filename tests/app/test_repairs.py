@@ -249,6 +249,13 @@ def test_a_note_says_what_was_read_as_what(query: str, note: tuple[str, str]) ->
     assert notes(query) == [note]
 
 
+def test_view_keys_are_of_no_concern_to_programs() -> None:
+    with pytest.raises(Problem) as refused:
+        read(b"T=7)&unit=1,234&floor=-30)&step=5", with_view=False)
+    assert [error.key for error in refused.value.errors] == ["T"]
+    assert refused.value.nearest == "v=1&T=7"
+
+
 def test_no_key_is_lost_at_the_end_of_a_long_link() -> None:
     many = "%26".join(["v=1", *["T=5"] * 200, "T=6"])
     assert "more than a link can have" in refusal(many).errors[-1].message
