@@ -10,7 +10,7 @@ from html import unescape
 from urllib.parse import unquote
 
 WIDE = {ord("！") + n: chr(ord("!") + n) for n in range(94)} | {ord("\u3000"): " "}
-DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−﹘﹣"), "-")
+DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−˗➖﹘﹣"), "-")
 # Soft hyphen, joiners, marks of direction, byte-order mark: none of them is seen.
 UNSEEN = re.compile(
     "[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe0e\ufe0f\ufeff]"
@@ -18,9 +18,9 @@ UNSEEN = re.compile(
 BACKSLASH = re.compile(r"\\(?=[^\w\s]|_)")
 SOFT_BREAK = re.compile(r"=[ \t]*\r?\n")
 WRAPPED = re.compile(r"[ \t]*[\r\n]+[ \t]*")
-QUOTES = "\"'`´“”„‟‘’‚‛«»‹›"
-BEFORE = QUOTES + "([{<（［｛【「『〈《*_~|:;,?!=/"
-AFTER = QUOTES + ")]}>）］｝】」』〉》*_~|:;,.?!…。、，．；：！？=/\\#"
+QUOTES = "\"'`´“”„‟‘’‚‛«»‹›′″〝〞❝❞"
+BEFORE = QUOTES + "([{<（［｛【「『〈《⟨*_~|:;,?!=/•·"
+AFTER = QUOTES + ")]}>）］｝】」』〉》⟩*_~|:;,.?!…。、，．；：！？=/\\#"
 ENTITY = re.compile(r"&?(#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
 ENCODINGS = 3  # so many times at most a link is percent-encoded over again
 

@@ -90,7 +90,8 @@ def split_value(left: bytes, right: bytes, nested: int, name: str) -> Iterator[P
     """The part of a key that takes no text, and the parts that hide in its value."""
     right, *more = ENCODED_SEPARATOR.split(right, maxsplit=1)
     value, *rest = SEPARATOR.split(side(without_appended(right)), maxsplit=1)
-    yield Part(name, value, f"{side(left)}={value}")
+    written, value = value, value.partition("#")[0]  # a fragment that became part of the query
+    yield Part(name, value, f"{side(left)}={written}")
     yield from split("".join(rest).encode(), nested - 1, again=True)
     # Not decoded yet: what separates here does so everywhere.
     yield from split(b"&".join(ENCODED_SEPARATOR.sub(b"&", one) for one in more), nested - 1)

@@ -206,7 +206,11 @@ def decoded(query: bytes) -> tuple[list[tuple[str, str]], list[WrongKey]]:
     for part in query.split(b"&"):
         key, _, value = part.replace(b"+", b" ").partition(b"=")
         name = unquote_to_bytes(key).decode(errors="replace")
-        if not part or (name not in FIELDS and is_tracker(name) and not SWALLOWED.search(value)):
+        if not part or (
+            name not in FIELDS
+            and is_tracker(name.removeprefix("amp;"))
+            and not SWALLOWED.search(value)
+        ):
             continue
         text = unquote_to_bytes(without_appended(value) if b"?" in value else value)
         try:

@@ -105,7 +105,7 @@ def doubtful_case(by_key: Mapping[str, list[Part]]) -> dict[str, str]:
     doubtful: dict[str, str] = {}
     if lowered and "t" in names:
         doubtful["t"] = "T"
-    if "s" in raised and "T" in names:
+    if raised & {"s", "draw", "worked"} and "T" in names:
         doubtful["T"] = "t"
     return doubtful
 

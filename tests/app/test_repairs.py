@@ -5,12 +5,15 @@ from random import Random
 from urllib.parse import quote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.errors import Problem
 from app.keys import FIELDS
-from app.links import meant, read, write
+from app.links import Asked, meant, read, write
 from app.repairs import repaired
 from app.trackers import is_tracker
+from tests.app.experiments import asks
 from tests.app.mangled import MANGLES, as_sent
 
 
@@ -103,6 +106,8 @@ DAMAGED = {
     "v%253D1%2526b_f%253D3": B_F,
     "b_f=%252D3": "v=1&b_f=-3",
     "b_f=3&)": B_F,
+    "b_f=3%23facts": B_F,
+    "%E2%80%A2%20b_f=3": B_F,
 }
 
 
@@ -136,6 +141,10 @@ def test_other_unknown_keys_are_refused(key: str) -> None:
     assert [error.key for error in refusal(f"{key}=1&b_f=3").errors] == [key]
 
 
+def test_a_tracker_behind_an_escaped_separator_is_none_either() -> None:
+    assert write(*read(b"v=1&b_f=3&amp;utm_source=x&amp;utm_medium=y", with_view=False)) == B_F
+
+
 # What is not read ---------------------------------------------------------------------------------
 
 
@@ -154,6 +163,7 @@ def test_other_unknown_keys_are_refused(key: str) -> None:
         ("b_f=3&B_F=4", "b_f", ("3", "4")),
         ("h=3&t=5", "t", ("t=5", "T=5")),
         ("V=1&S=3&T=5", "T", ("T=5", "t=5")),
+        ("WORKED=TEXTBOOK&T=5", "T", ("T=5", "t=5")),
         ("V=1&SIGNAL=TEXT&TEXT=HELLO", "text", ("HELLO", "hello")),
         ("b\\_f=3&signal=text&text=a\\_b", "text", ("a\\_b", "a_b")),
         ("b_f=3D3&signal=text&text=3Dabc", "text", ("3Dabc", "abc")),
@@ -336,3 +346,28 @@ def test_no_damaged_link_opens_another_experiment(mangle) -> None:  # type: igno
         if found != link:
             assert reaches_text(link, damaged), (link, damaged, found)
     assert outcomes["opened"] > 20, outcomes
+
+
+SCRAPS = rb"""
+    & = ? ; %26 %3D amp; &amp; # %23 =3D %0D%0A b_f T t text series signal hide v=1 utm_source= + ,
+    3 0,5 1,234 1e2 \ %5C %E2%80%8B %FF ( ) %20
+"""
+scraps = st.sampled_from(SCRAPS.split())
+
+
+@given(st.lists(scraps | st.binary(max_size=3), max_size=14).map(b"".join))
+def test_any_query_is_repaired_or_refused_with_a_nearest_link_that_reads(query: bytes) -> None:
+    for with_view in (True, False):
+        try:
+            asked, _ = meant(query, with_view=with_view, repair=True)
+        except Problem as problem:
+            assert problem.errors and problem.nearest is not None
+            assert write(*read(problem.nearest.encode(), with_view=True)) == problem.nearest
+        else:
+            assert read(write(*asked).encode(), with_view=True) == asked
+
+
+@given(asks())
+def test_what_a_strict_reader_takes_is_never_repaired(asked: Asked) -> None:
+    query = write(*asked).encode()
+    assert meant(query, with_view=True, repair=True) == (read(query, with_view=True), ())
