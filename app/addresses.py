@@ -37,7 +37,7 @@ OTHERS = {
 def meant_address(path: str, known: Collection[str]) -> str | None:
     """The one of the `known` addresses that a guessed path stands for: in other case, with a slash
     at its end, with the front page's own name, with what surrounds a link; None where none is."""
-    if len(path) > LONGEST:
+    if len(path) > LONGEST or not path.startswith("/"):
         return None
     clean = cleaned(path)[0].lower().partition(";")[0]
     parts = [part for part in strip("".join(clean.split())).split("/") if part]
