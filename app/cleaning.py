@@ -18,6 +18,7 @@ UNSEEN = re.compile(
 BACKSLASH = re.compile(r"\\(?=[^\w\s]|_)")
 SOFT_BREAK = re.compile(r"=[ \t]*\r?\n")
 WRAPPED = re.compile(r"[ \t]*[\r\n]+[ \t]*")
+TAG = re.compile("</?[A-Za-z][^<>]*>?")
 QUOTES = "\"'`´“”„‟‘’‚‛«»‹›′″〝〞❝❞"
 BEFORE = QUOTES + "([{<（［｛【「『〈《⟨*_~|:;,?!=/•·"
 AFTER = QUOTES + ")]}>）］｝】」』〉》⟩*_~|:;,.?!…。、，．；：！？=/\\#"
@@ -81,9 +82,9 @@ def cleaned(text: str) -> tuple[str, set[str]]:
 
 
 def trimmed(text: str) -> str:
-    """The text without white space, quotes, brackets and punctuation around it, and joined where a
-    line was wrapped. A point before digits and a sign stay."""
-    return WRAPPED.sub("", strip(text))
+    """The text without white space, quotes, brackets, punctuation and tags around it, and joined
+    where a line was wrapped. A point before digits and a sign stay."""
+    return WRAPPED.sub("", strip(TAG.sub("", text)))
 
 
 def strip(text: str) -> str:

@@ -145,7 +145,8 @@ def joined(parts: Iterable[Part]) -> list[Part]:
 
 def blank(part: Part) -> bool:
     """Whether there is nothing in a part but what surrounds a link."""
-    return not strip(cleaned(part.name)[0]) and not strip(cleaned(part.value)[0])
+    name = HALF_AMPERSAND.sub("", AMPERSANDS.sub("", part.name))
+    return not strip(cleaned(name)[0]) and not strip(cleaned(part.value)[0])
 
 
 def is_text(name: str) -> bool:

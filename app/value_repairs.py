@@ -17,6 +17,7 @@ Readings = tuple[str, ...]
 APART = re.compile(r"\d\s+\d", re.ASCII)
 GROUPED = re.compile(r"-?[1-9]\d{0,2}([.,])\d{3}", re.ASCII)
 LOST_BREAK = re.compile(r"(-?[0-9.e-]*)=([0-9A-F]{2}[0-9.e-]*)")
+PLUS = re.compile(r"^\+|(?<=[eE])\+")
 HUGE_EXPONENT = re.compile(r"[eE][+-]?\d{4}", re.ASCII)
 COMMA = re.compile(r"-?\d*,\d+(?:[eE][+-]?\d+)?", re.ASCII)
 
@@ -41,7 +42,7 @@ def of_number(text: str, *, whole: bool) -> Readings:
     reads = integer_of if whole else real_of
     if lost := LOST_BREAK.fullmatch(text):  # the end of a line of mail, or a character
         return (lost[1] + lost[2], lost[1])
-    words, text = text.split(), re.sub(r"\s+", "", text)
+    words, text = text.split(), PLUS.sub("", re.sub(r"\s+", "", text))
     if APART.search(" ".join(words)):  # 1 000, or 1 and then something else
         return (text, words[0]) if does(reads, text) and does(reads, words[0]) else ()
     if does(reads, text):
@@ -75,8 +76,11 @@ def of_names(text: str) -> Readings:
 
 def of_series(text: str) -> Readings:
     """Numbers with separators between them, of which nothing is changed but what surrounds them."""
-    text = re.sub(r"\s*([,;])\s*", r"\1", trimmed(text))
-    return (text,) if does(series_of, text) else ()
+    text = re.sub(r"\s*([,;])\s*", r"\1", strip(text))
+    found = [re.sub(r"\s+", "", text)]
+    if APART.search(text):  # one number that was broken, or two
+        found.append(re.sub(r"\s+", ",", text))
+    return tuple(one for one in found if does(series_of, one))
 
 
 def does(reads: Callable[[object], object], text: str) -> bool:

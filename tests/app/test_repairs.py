@@ -106,7 +106,13 @@ DAMAGED = {
     "v%253D1%2526b_f%253D3": B_F,
     "b_f=%252D3": "v=1&b_f=-3",
     "b_f=3&)": B_F,
+    "b_f=3&amp;": B_F,
+    "b_f=3&amp": B_F,
+    "b_f=3%3C/a%3E": B_F,
+    "b_f=%2B3": B_F,
+    "T=2E%2B02": "v=1&T=200",
     "b_f=3%23facts": B_F,
+    "signal=series&series=1,%202,%0D%0A3": "v=1&signal=series&series=1,2,3",
     "%E2%80%A2%20b_f=3": B_F,
 }
 
@@ -157,6 +163,7 @@ def test_a_tracker_behind_an_escaped_separator_is_none_either() -> None:
         ("b_f=1,234", "b_f", ("1.234", "1234")),
         ("b_f=-1,234)", "b_f", ("-1.234", "-1234")),
         ("T=1%20000", "T", ("1000", "1")),
+        ("signal=series&series=1,2%0D%0A3", "series", ("1,23", "1,2,3")),
         ("b_f=3+4", "b_f", ("34", "3")),
         ("b_f=3&b_f=4", "b_f", ("3", "4")),
         ("b_f=3&b_f=4)", "b_f", ("3", "4")),
@@ -316,6 +323,8 @@ def some_link(random: Random) -> str:
     if random.random() < 0.2:
         pairs |= {"signal": "text", "text": quote(random.choice(["to be or", "Café & co", "n=1"]))}
     query = "&".join(f"{key}={value}" for key, value in pairs.items()) or "T=7"
+    if "signal" not in pairs and random.random() < 0.2:
+        query += "&signal=series&series=" + random.choice(["3,1,4,10", "1,2,3,5,8,13,21", "-7,12"])
     return write(*read(query.encode(), with_view=True)) or "v=1&T=7"
 
 
