@@ -55,12 +55,12 @@ def candidates(parts: list[str]) -> list[str]:
     name, dot, ending = last.partition(".")
     lens = OTHERS.get(re.sub("[-_]", "", name), name)
     before = "".join(f"/{place}" for place in places)
-    found = [f"{before}/{last}", f"{before}/{lens}{dot}{ending}"]
+    result = [f"{before}/{last}", f"{before}/{lens}{dot}{ending}"]
     if ending in ENDINGS.get(before, ()):
-        found.append(f"{before}/{lens}" if before or lens != START else "/")
+        result.append(f"{before}/{lens}" if before or lens != START else "/")
     if parts == ["embed"]:
-        found.append(f"/embed/{START}")
-    return found
+        result.append(f"/embed/{START}")
+    return result
 
 
 def split_query(raw_path: bytes) -> tuple[bytes, bytes]:

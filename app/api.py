@@ -76,9 +76,9 @@ def asked_for(request: Request, lens: str, *, with_view: bool, repair: bool = Fa
 
 def understood(query: bytes, lens: str, with_view: bool, repair: bool, budget: Budget) -> Meant:
     """What a query asks for, if the budget allows it."""
-    found = meant(query, with_view=with_view, repair=repair, budget=budget)
-    admit(found.asked, budget, lens)
-    return found
+    result = meant(query, with_view=with_view, repair=repair, budget=budget)
+    admit(result.asked, budget, lens)
+    return result
 
 
 known_by_heart = lru_cache(512)(understood)

@@ -72,7 +72,7 @@ CLEANERS: dict[str, Callable[[str], str]] = {
 
 
 def cleaned(text: str) -> tuple[str, set[str]]:
-    """The text after every one of `CLEANERS`, and those that found something to do."""
+    """The text after every one of `CLEANERS`, and those that changed it."""
     used = set()
     for name, cleaner in CLEANERS.items():
         if (now := cleaner(text)) != text:

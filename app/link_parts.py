@@ -126,10 +126,10 @@ def joined(parts: Iterable[Part]) -> list[Part]:
     """The parts, where ``&quot;`` and its like are put back to where they stood."""
     result: list[Part] = []
     for part in parts:
-        if (found := entity(part.name)) is None:
+        if (match := entity(part.name)) is None:
             result.append(part)
             continue
-        character, rest = found
+        character, rest = match
         tail = character + rest + ("=" + part.value if part.value else "")
         if not result:
             result.append(Part(rest, part.value, part.was))
@@ -169,6 +169,6 @@ def key_of(name: str) -> tuple[str | None, frozenset[str]]:
     for candidate in (whole, clean, HALF_AMPERSAND.sub("", clean, count=1), "amp" + clean):
         if is_tracker(candidate):
             return candidate, used
-        if found := alike(candidate, tuple(FIELDS)):
-            return found[0], used
+        if keys := alike(candidate, tuple(FIELDS)):
+            return keys[0], used
     return None, used

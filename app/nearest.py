@@ -94,9 +94,9 @@ def clamp(key: str, pairs: dict[str, str]) -> str | None:
 
 def span(key: str, pairs: dict[str, str]) -> tuple[float, float, bool]:
     """The range of a key among others, and whether it takes whole numbers alone."""
-    found = bounds(key)
-    assert found is not None
-    low, high = found
+    limits = bounds(key)
+    assert limits is not None
+    low, high = limits
     axis, _, end = key.partition("_")
     if axis in AXES and end in ENDS:
         knob = pairs.get(axis, default(axis))

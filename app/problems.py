@@ -130,8 +130,8 @@ def settings_of(request: Request, problem: Problem) -> str:
 
 def pages(query: str) -> dict[str, str]:
     """The addresses of all pages with one query."""
-    found = {name: address(path_of(name), query) for name in LENSES}
-    return found | {"api": address("/api", query)}
+    lenses = {name: address(path_of(name), query) for name in LENSES}
+    return lenses | {"api": address("/api", query)}
 
 
 def addresses_like(path: str, known: set[str]) -> list[str]:

@@ -20,7 +20,7 @@ from app.value_repairs import readings, reads_as_it_stands, same
 
 MOST_PAIRS = 2 * len(FIELDS)  # of which each can be reported with what is wrong with it
 MORE_KEYS = f"comes after {MOST_PAIRS} keys, more than a link can have"
-# What, found elsewhere in a link, makes its text doubtful that shows the same.
+# What elsewhere in a link makes its text doubtful that shows the same.
 REACHES_TEXT = CLEANERS.keys() - {"full width"}
 
 
@@ -136,9 +136,9 @@ def values_of(key: str, part: Part) -> tuple[str, ...]:
     if reads_as_it_stands(key, part.value):
         return (part.value,)
     clean, used = cleaned(part.value)
-    found = readings(key, clean)
-    part.used |= used if found else set()
-    return found or (part.value,)
+    values = readings(key, clean)
+    part.used |= used if values else set()
+    return values or (part.value,)
 
 
 def doubt_of_text(key: str, several: list[Part], used: set[str]) -> str | None:

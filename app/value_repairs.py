@@ -70,17 +70,17 @@ def integral(text: str) -> str:
 def of_names(text: str) -> Readings:
     """Names with commas between them."""
     names = trimmed(text).replace("=", "").split(",")
-    found = [alike("".join(strip(name).split()), HIDEABLE) for name in names]
-    return (",".join(one for (one,) in found),) if all(len(one) == 1 for one in found) else ()
+    result = [alike("".join(strip(name).split()), HIDEABLE) for name in names]
+    return (",".join(one for (one,) in result),) if all(len(one) == 1 for one in result) else ()
 
 
 def of_series(text: str) -> Readings:
     """Numbers with separators between them, of which nothing is changed but what surrounds them."""
     text = re.sub(r"\s*([,;])\s*", r"\1", strip(text))
-    found = [re.sub(r"\s+", "", text)]
+    result = [re.sub(r"\s+", "", text)]
     if APART.search(text):  # one number that was broken, or two
-        found.append(re.sub(r"\s+", ",", text))
-    return tuple(one for one in found if does(series_of, one))
+        result.append(re.sub(r"\s+", ",", text))
+    return tuple(one for one in result if does(series_of, one))
 
 
 def does(reads: Callable[[object], object], text: str) -> bool:

@@ -344,7 +344,7 @@ def test_no_damaged_link_opens_another_experiment(mangle) -> None:  # type: igno
         link = some_link(random)
         damaged = as_sent(mangle(link, random), random)
         try:
-            found = opened(damaged)
+            canonical = opened(damaged)
         except Problem as problem:
             outcomes["refused"] += 1
             for error in problem.errors:
@@ -352,8 +352,8 @@ def test_no_damaged_link_opens_another_experiment(mangle) -> None:  # type: igno
                 assert named, (link, damaged, error)
             continue
         outcomes["opened"] += 1
-        if found != link:
-            assert reaches_text(link, damaged), (link, damaged, found)
+        if canonical != link:
+            assert reaches_text(link, damaged), (link, damaged, canonical)
     assert outcomes["opened"] > 20, outcomes
 
 
