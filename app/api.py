@@ -21,7 +21,7 @@ from app.forms import AS_FAR_AS_KNOWN
 from app.headers import accepts, etag, has_already, server_timing
 from app.knobs import Experiment
 from app.lenses import IN_CHUNKS, LENSES
-from app.links import Asked, of_weights, read, write
+from app.links import Asked, Meant, meant, of_weights, write
 from app.refusals import admit
 from app.view import Focus, View
 
@@ -45,6 +45,8 @@ MEDIA = {
     **dict.fromkeys(("page", "frame", "wide-page", "narrow-page", "api-page"), "text/html"),
 }
 SKETCHES = {"wide-sketch", "narrow-sketch"}
+# What links are pasted and shown as; programs ask for all else, and are shown their mistakes.
+REPAIRED = SKETCHES | {"preview", "wide", "narrow", "svg", "wide-svg", "narrow-svg"}
 FILE_FORMS = {"csv", "npz", "safetensors", "html", *FRAMEWORKS}
 OF_WEIGHTS_ALONE = {"safetensors", *FRAMEWORKS}  # wherever one looks
 MOST_OF_A_NAME = 80  # letters for the knobs in a file's name
@@ -61,7 +63,7 @@ def compute_of(request: Request) -> Compute:
     return compute
 
 
-def asked_for(request: Request, lens: str, *, with_view: bool) -> Asked:
+def asked_for(request: Request, lens: str, *, with_view: bool, repair: bool = False) -> Meant:
     """What a request asks for, if this server can afford it.
 
     Raises:
@@ -69,14 +71,14 @@ def asked_for(request: Request, lens: str, *, with_view: bool) -> Asked:
     """
     query = request.scope["query_string"]
     learn = understood if len(query) > LONGEST_BY_HEART else known_by_heart
-    return learn(query, lens, with_view, compute_of(request).budget)
+    return learn(query, lens, with_view, repair, compute_of(request).budget)
 
 
-def understood(query: bytes, lens: str, with_view: bool, budget: Budget) -> Asked:
+def understood(query: bytes, lens: str, with_view: bool, repair: bool, budget: Budget) -> Meant:
     """What a query asks for, if the budget allows it."""
-    asked = read(query, with_view=with_view, budget=budget)
-    admit(asked, budget, lens)
-    return asked
+    result = meant(query, with_view=with_view, repair=repair, budget=budget)
+    admit(result.asked, budget, lens)
+    return result
 
 
 known_by_heart = lru_cache(512)(understood)
@@ -87,7 +89,7 @@ def lens_endpoint(lens: str, form: str, *, with_view: bool) -> Endpoint:
     may_go_on = lens in IN_CHUNKS and form in AS_FAR_AS_KNOWN
 
     async def endpoint(request: Request) -> Response:
-        asked = asked_for(request, lens, with_view=with_view)
+        asked, _ = asked_for(request, lens, with_view=with_view, repair=form in REPAIRED)
         if form in OF_WEIGHTS_ALONE:
             asked = of_weights(asked)
         # A page that moves asks for its plot as soon as it rests.

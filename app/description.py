@@ -10,6 +10,14 @@ from app.view import HIDEABLE, Focus, View
 # One of a series: as the grammar has it, and finite.
 NUMBER = r"-?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE]-?[0-9]{1,2})?"
 
+DESCRIPTION = (
+    "The query string is the experiment; what it leaves out is at its default. Keys that trackers "
+    "add (`utm_source`, `fbclid`, …) are ignored. A wrong link is answered with 422, and `nearest` "
+    "is the link that works: of one that was damaged (`b_f=3)`, `&amp;T=50`) the repaired one. "
+    "Pictures, previews and pages read such a link as it is plainly meant. Where two readings "
+    "are possible (`T=1,234`), both are named and neither is taken."
+)
+
 
 def parameters(*models: type[Experiment] | type[Focus] | type[View]) -> list[dict[str, Any]]:
     """The keys of an address, as its OpenAPI description lists them."""

@@ -17,6 +17,8 @@ FIELDS: dict[str, FieldInfo] = {
     **Focus.model_fields,
     **View.model_fields,
 }
+# Keys that links no longer have, each with a sentence on what replaced it ("is gone since …: …").
+REPLACED: dict[str, str] = {}
 OFF_OR_LONG = "0 (off) or a whole number from 3 to 100000"
 ALLOWED_IN_WORDS = {
     "v": f"{LINK_VERSION}, the only link version there is",

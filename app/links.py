@@ -1,6 +1,7 @@
 """Links: the reader and the writer of the query string that is the whole state."""
 
 from collections import Counter
+from dataclasses import replace
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, NamedTuple, TypeVar
@@ -10,12 +11,13 @@ from pydantic import BaseModel, ValidationError
 
 from app.budget import USUAL, Budget, affordable, within
 from app.errors import Problem, WrongKey, shown
-from app.grammar import REAL
-from app.keys import FIELDS, allowed, bounds, kind
+from app.keys import FIELDS, REPLACED, allowed
 from app.knobs import LINK_VERSION, Experiment
+from app.link_parts import SWALLOWED
+from app.nearest import Nearest, also_without
+from app.repairs import MOST_PAIRS, Repair, Repaired, repaired, visible
+from app.trackers import is_tracker, without_appended
 from app.view import Focus, View
-
-MOST_PAIRS = 2 * len(FIELDS)  # of which each can be told what is wrong with it
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -34,25 +36,83 @@ def of_weights(asked: Asked) -> Asked:
     return Asked(experiment, focus.lesson() if focus.trained is not None else Focus())
 
 
+class Meant(NamedTuple):
+    """What a link asks for, and what of it had to be repaired to be read."""
+
+    asked: Asked
+    repairs: tuple[Repair, ...] = ()
+
+
 def read(query: bytes, *, with_view: bool, budget: Budget = USUAL) -> Asked:
+    """What a query string asks for, as it stands: what programs send is not repaired.
+
+    Raises:
+        Problem: as `meant` does.
+    """
+    return meant(query, with_view=with_view, repair=False, budget=budget).asked
+
+
+def meant(query: bytes, *, with_view: bool, repair: bool, budget: Budget = USUAL) -> Meant:
     """What a query string asks for, unused knobs at their value in force.
 
     A page reads its view keys too (`with_view`); elsewhere they are ignored, whatever they say.
+    Keys of trackers are ignored everywhere. What is plainly meant is read where `repair` is set.
     The nearest link is within `budget`.
 
     Raises:
         Problem: 422 naming each wrong key (of very many, the first), its value and what is
-            allowed, with the nearest link.
+            allowed, or both readings that it has, with the nearest link.
     """
     pairs, errors = decoded(query)
+    asked, errors = judged(pairs, errors, with_view)
+    if asked is not None:
+        return Meant(asked)
+    again = as_it_stands(pairs) if too_many(pairs) else repaired(query)
+    if not with_view:
+        again = again.without(View.model_fields)
+    asked, left = judged(list(again.pairs.items()), again.errors, with_view)
+    if not repair or too_many(pairs):
+        raise refusal(with_both_readings(errors, again), again, left, budget)
+    if asked is not None:
+        return Meant(asked, tuple(again.repairs) or (whole_repair(query, asked),))
+    written = [replace(one, value=shown(again.given.get(one.key, one.value))) for one in left]
+    raise refusal(written, again, left, budget)
+
+
+def as_it_stands(pairs: list[tuple[str, str]]) -> Repaired:
+    """The keys that a link of too many says once."""
+    times = Counter(key for key, _ in pairs)
+    return Repaired({key: value for key, value in pairs if times[key] == 1 and key in FIELDS})
+
+
+def refusal(
+    errors: list[WrongKey], again: Repaired, left: list[WrongKey], budget: Budget
+) -> Problem:
+    """The answer to a wrong link: its `errors`, and the nearest to what of it could be repaired,
+    of which `left` is wrong."""
+    near, left_out = nearest(again.pairs, {one.key for one in left}, budget)
+    errors = [
+        replace(one, message=one.message + also_without(left_out, again.pairs, one.key))
+        for one in errors
+    ]
+    return Problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "This link does not name an experiment",
+        "; ".join(f"{error.key}={error.value} {error.message}" for error in errors) + ".",
+        errors,
+        near,
+    )
+
+
+def judged(
+    pairs: list[tuple[str, str]], errors: list[WrongKey], with_view: bool
+) -> tuple[Asked | None, list[WrongKey]]:
+    """What pairs ask for, or what is wrong with them beside `errors`."""
     if not with_view:
         pairs = [(key, value) for key, value in pairs if key not in View.model_fields]
         errors = [error for error in errors if error.key not in View.model_fields]
-    pairs, more = pairs[:MOST_PAIRS], pairs[MOST_PAIRS:]
-    errors = errors[:MOST_PAIRS] + [
-        WrongKey(shown(key), shown(value), f"is the first of {len(more)} keys too many")
-        for key, value in more[:1]
-    ]
+    errors = errors[:MOST_PAIRS] + too_many(pairs)
+    pairs = pairs[:MOST_PAIRS]
     times = Counter(key for key, _ in pairs)
     written = dict(reversed(pairs))
     errors += [
@@ -61,22 +121,42 @@ def read(query: bytes, *, with_view: bool, budget: Budget = USUAL) -> Asked:
         if count > 1
     ]
     errors += [
-        WrongKey(shown(key), shown(written[key]), "is not a knob; see /api for those there are")
+        WrongKey(shown(key), shown(written[key]), REPLACED.get(key, NO_KNOB))
         for key in written
         if key not in FIELDS
     ]
     single = {key: value for key, value in written.items() if times[key] == 1 and key in FIELDS}
     asked, wrong = validated(single)
     errors += wrong
-    if errors or asked is None:
-        raise Problem(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            "This link does not name an experiment",
-            "; ".join(f"{error.key}={error.value} {error.message}" for error in errors) + ".",
-            errors,
-            nearest(single, {error.key for error in errors}, budget),
-        )
-    return asked
+    return (None, errors) if errors else (asked, [])
+
+
+NO_UTF8 = "is not valid UTF-8"
+NO_KNOB = "is not a knob; see /api for those there are"
+
+
+def too_many(pairs: list[tuple[str, str]]) -> list[WrongKey]:
+    """What is wrong with a link of more keys than anybody would read about."""
+    more = pairs[MOST_PAIRS:]
+    message = f"is the first of {len(more)} keys too many"
+    return [WrongKey(shown(key), shown(value), message) for key, value in more[:1]]
+
+
+def with_both_readings(errors: list[WrongKey], again: Repaired) -> list[WrongKey]:
+    """Errors of a link as it stands, with the two readings of what has two."""
+    two = {one.key: one for one in again.errors if one.key in FIELDS}
+    named = {one.key for one in errors}
+    return [two.get(one.key, one) for one in errors] + [
+        one for key, one in two.items() if key not in named
+    ]
+
+
+def whole_repair(query: bytes, asked: Asked) -> Repair:
+    """The note for a link that was encoded as a whole, where no part of it has its own."""
+    return Repair(
+        visible(query.decode(errors="replace")),
+        write(*asked) or f"v={LINK_VERSION}",
+    )
 
 
 def write(experiment: Experiment, *others: Focus | View) -> str:
@@ -119,20 +199,26 @@ def written(value: Any) -> str:
 
 
 def decoded(query: bytes) -> tuple[list[tuple[str, str]], list[WrongKey]]:
-    """Pairs in the order written, as a form writes them (+ is a space), and what is no UTF-8."""
+    """Pairs in the order written, as a form writes them (+ is a space), and what is no UTF-8;
+    without those of trackers."""
     pairs: list[tuple[str, str]] = []
     errors: list[WrongKey] = []
     for part in query.split(b"&"):
-        if not part:
+        key, _, value = part.replace(b"+", b" ").partition(b"=")
+        name = unquote_to_bytes(key).decode(errors="replace")
+        if not part or (
+            name not in FIELDS
+            and is_tracker(name.removeprefix("amp;"))
+            and not SWALLOWED.search(value)
+        ):
             continue
-        key, _, value = (
-            unquote_to_bytes(side) for side in part.replace(b"+", b" ").partition(b"=")
-        )
+        text = unquote_to_bytes(without_appended(value) if b"?" in value else value)
         try:
-            pairs.append((key.decode(), value.decode()))
+            pairs.append(
+                (name if name in FIELDS else unquote_to_bytes(key).decode(), text.decode())
+            )
         except UnicodeDecodeError:
-            name, text = key.decode(errors="replace"), value.decode(errors="replace")
-            errors.append(WrongKey(shown(name), shown(text), "is not valid UTF-8"))
+            errors.append(WrongKey(shown(name), shown(text.decode(errors="replace")), NO_UTF8))
     return pairs, errors
 
 
@@ -181,37 +267,22 @@ def of_model(model: type[Model], pairs: dict[str, str]) -> tuple[Model | None, l
         ]
 
 
-def nearest(pairs: dict[str, str], bad: set[str], budget: Budget) -> str:
-    """The nearest link that works: wrong numbers clamped, other wrong keys dropped."""
-    kept = {key: value for key, value in pairs.items() if key not in bad}
-    clamped = {
-        key: near
-        for key, value in pairs.items()
-        if key in bad and (near := clamp(key, value)) is not None
-    }
-    for candidate in (kept | clamped, kept):
-        asked, errors = validated(candidate)
-        if asked is not None:
-            first, focus, view = asked
-            first = affordable(first, budget)
-            if not within(focus.second(first), budget):
-                focus = focus.model_copy(update={"vs_H": None})
-            return write(first, focus, view)
-        # What only shows once the rest is right (two knobs that do not fit) is dropped in turn.
-        still_bad = {error.key for error in errors}
-        remaining = {key: value for key, value in candidate.items() if key not in still_bad}
-        if remaining != candidate:
-            return nearest(remaining, set(), budget)
-    return ""
-
-
-def clamp(key: str, value: str) -> str | None:
-    """A number outside its knob's range, moved to the range's end; None for all else."""
-    span = bounds(key)
-    if kind(key) not in ("integer", "real") or span is None or not REAL.fullmatch(value):
-        return None
-    number = min(max(float(value), span[0]), span[1])
-    return plain(round(number) if kind(key) == "integer" else float(number))
+def nearest(pairs: dict[str, str], bad: set[str], budget: Budget) -> tuple[str, dict[str, str]]:
+    """The nearest link that works, and what of the pairs that was right it had to leave out: keys
+    by the wrong key that they belong to."""
+    near = Nearest({key: value for key, value in pairs.items() if key in FIELDS})
+    near.without(bad)
+    asked, errors = validated(near.pairs)
+    # What only shows once the rest is right (two knobs that do not fit) goes in turn.
+    while asked is None and near.without_also({error.key for error in errors}):
+        asked, errors = validated(near.pairs)
+    if asked is None:
+        return "", near.left_out
+    first, focus, view = asked
+    first = affordable(first, budget)
+    if not within(focus.second(first), budget):
+        focus = focus.model_copy(update={"vs_H": None})
+    return write(first, focus, view), near.left_out
 
 
 def path_of(lens: str) -> str:

@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from app import api, pages, problems, streams
 from app.assets import build
 from app.compute import Compute
+from app.description import DESCRIPTION
 from app.door import CLIENT_LEFT, Door
 from app.errors import ClientLeft, Problem
 from app.settings import Settings, settings
@@ -39,6 +40,7 @@ def create_app(chosen: Settings | None = None) -> FastAPI:
     app = FastAPI(
         title="Gradient Highways",
         summary="How much gradient survives on its way back through time",
+        description=DESCRIPTION,
         version="1",
         docs_url=None,
         redoc_url=None,
@@ -56,9 +58,10 @@ def create_app(chosen: Settings | None = None) -> FastAPI:
     app.add_exception_handler(HTTPException, problems.http_answer)
     app.add_exception_handler(ClientLeft, nobody_there)
     app.add_exception_handler(Exception, problems.unforeseen_answer)
-    app.router.routes.insert(
-        0, Directory([r for part in (api, streams, pages) for r in part.router.routes] + app.routes)
-    )
+    by_name = [r for part in (api, streams, pages) for r in part.router.routes] + app.routes
+    directory = Directory(by_name)
+    app.state.addresses = {*directory.by_path, str(app.openapi_url)}
+    app.router.routes.insert(0, directory)
     app.openapi = lambda: described(app)  # type: ignore[method-assign]
     # Around everything, the answer to a fault of ours too.
     inside = app.build_middleware_stack
@@ -91,7 +94,11 @@ def described(app: FastAPI) -> dict[str, Any]:
     """The OpenAPI description, with the schema of the problem documents that routes refer to."""
     if app.openapi_schema is None:
         found = get_openapi(
-            title=app.title, version=app.version, summary=app.summary, routes=app.routes
+            title=app.title,
+            version=app.version,
+            summary=app.summary,
+            description=app.description,
+            routes=app.routes,
         )
         found.setdefault("components", {}).setdefault("schemas", {})["Problem"] = problems.SCHEMA
         app.openapi_schema = found

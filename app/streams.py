@@ -47,7 +47,7 @@ def admitted(lens: str) -> Callable[[Request], AsyncIterator[Watching]]:
     """Who may watch a lens at work, for as long as it does."""
 
     async def admission(request: Request) -> AsyncIterator[Watching]:
-        asked, compute = asked_for(request, lens, with_view=True), compute_of(request)
+        (asked, _), compute = asked_for(request, lens, with_view=True), compute_of(request)
         if not compute.open:
             raise refusals.stopping()
         known = request.headers.get("last-event-id", "")

@@ -169,5 +169,12 @@ narrow.addEventListener("change", () => {
 });
 
 history.scrollRestoration = "manual";
+// What a damaged link was read as is shown once: the address is then the link alone.
+if (location.hash.startsWith("#read=")) {
+  const { hash } = location;
+  const place = document.getElementById("notice");
+  history.replaceState(null, "", location.pathname + location.search);
+  if (place) import("./notice.js").then(({ showRepairs }) => showRepairs(hash, place)).catch(() => {});
+}
 begin();
 if (performance.getEntriesByType("navigation")[0]?.type !== "navigate") comeBack();

@@ -136,11 +136,24 @@ def test_knobs_import_pydantic_and_the_list_of_cells_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["app.errors", "app.grammar", "app.machine", "app.pace", "app.worker"]
+    "name",
+    [
+        *("app.errors", "app.grammar", "app.machine", "app.pace", "app.worker"),
+        *("app.cleaning", "app.trackers"),
+    ],
 )
 def test_what_knows_nothing_of_experiments_imports_nothing(name: str) -> None:
     assert outside(name) == set()
     assert ours(name) == set()
+
+
+def test_repairs_know_what_keys_take_and_nothing_of_the_web() -> None:
+    of_keys = {"app.axes", "app.errors", "app.grammar", "app.keys", "app.knobs", "app.learning"}
+    own = {"app.cleaning", "app.trackers", "app.link_parts", "app.value_repairs"}
+    for name in ("app.repairs", "app.value_repairs", "app.nearest"):
+        assert outside(name) == set()
+        assert {n for n in reachable(name) if n.startswith("app.")} <= of_keys | own | {"app.view"}
+    assert ours("app.addresses") == {"app.cleaning"} and not outside("app.addresses")
 
 
 def test_settings_know_what_is_usual_and_how_numbers_are_written() -> None:

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from app import api, links
 from app.errors import Problem
-from app.keys import FIELDS, allowed, bounds, default, kind
+from app.keys import FIELDS, allowed, bounds, choices, default, kind
 from app.knobs import Experiment
 from app.links import Asked, plain, read, write
 from app.view import Focus, View
@@ -253,13 +253,20 @@ def test_a_wrong_key_is_named_over_http_and_the_nearest_link_works(
         assert client.get(document["nearest"]).status_code == 200, name
 
 
+FIRST = {"hide": "T", "vs_chrono": "3"}
+
+
 @pytest.mark.parametrize("key", FIELDS)
 def test_a_key_that_stands_twice_is_refused(key: str) -> None:
-    value = quote(plain(default(key)) or "1", safe=",")
+    value = quote(plain(default(key)) or FIRST.get(key, "1"), safe=",")
+    value = choices(key)[0] if kind(key) == "choice" and default(key) is None else value
     problem = refusal(f"{key}={value}&{key}={value}")
     assert [error.key for error in problem.errors] == [key]
     assert "2 times" in problem.errors[0].message
-    assert problem.nearest == ""
+    assert problem.nearest == canonical(f"{key}={value}")
+    other = refusal(f"{key}={value}&{key}=5")
+    assert f"{value} and as 5" in other.errors[0].message.replace("%20", " ") or kind(key) == "text"
+    assert other.nearest == ""
 
 
 @pytest.mark.parametrize("key", FIELDS)
@@ -271,7 +278,7 @@ def test_a_value_that_is_no_utf8_is_refused(key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["tau=1", "tau=5", "=5", "B_f=1", "b_f%20=1", "%20T=1", "T%5B%5D=1", "x" * 10_000]
+    "query", ["tau=1", "tau=5", "=5", "B_f=1", "b_f%20=1", "%20T=100", "T%5B%5D=100", "x" * 10_000]
 )
 def test_an_unknown_key_is_refused(query: str) -> None:
     problem = refusal(query)
@@ -316,11 +323,29 @@ def test_a_long_value_is_shown_shortened_and_a_short_one_in_full() -> None:
         ("act=sin&T=7", "v=1&T=7"),
         ("seed=4294967296", "v=1&seed=4294967295"),
         ("cell=gru2&T=7", "v=1&T=7"),
-        ("cell=GRU&b_o=3", "v=1&b_o=3"),
+        ("cell=GRU2&b_o=3", "v=1&b_o=3"),
+        ("cell=GRU&b_o=3&T=7", "v=1&T=7&cell=gru"),
         ("cell=gru&b_o=21", "v=1&cell=gru"),
         ("chrono=-3&T=7", "v=1&T=7"),
         ("chrono=200000", "v=1&chrono=100000"),
-        ("series=1,x&signal=series", "v=1&signal=series"),
+        ("series=1,x&signal=series&T=7", "v=1&T=7"),
+        ("signal=text&text=&T=7", "v=1&T=7"),
+        ("text=%FF&signal=text&T=7", "v=1&T=7"),
+        ("words=aa&task=text&T=7", "v=1&T=7"),
+        ("task=text2&words=abc&T=7", "v=1&T=7"),
+        ("signal=text&text=abc&series=1,x", "v=1&signal=text&text=abc"),
+        ("x=bogus&x_from=0&x_to=3&x_scale=log&x_points=9", "v=1&x_points=9"),
+        ("x=H&x_from=-5&x_to=64", "v=1&x=H&x_from=1&x_to=64"),
+        ("x=chrono&x_from=1&x_to=64", "v=1&x=chrono&x_from=3&x_to=64"),
+        ("x_from=low&x_to=3&y_to=4", "v=1&y_to=4"),
+        ("x_from=5&x_to=4&T=7", "v=1&T=7"),
+        ("x=gain", "v=1&x=gain&y=b_f"),
+        ("y=b_f&y_to=5", "v=1&x=gain&y=b_f&y_to=5"),
+        ("x=gain&y=gain&y_to=1.5", "v=1&x=gain&y=b_f"),
+        ("x_scale=log&T=7", "v=1&T=7"),
+        ("signal=adding&D=1", "v=1&D=2&signal=adding"),
+        ("signal=copy&D=0", "v=1&D=3&signal=copy"),
+        ("vs_signal=copy&D=2&vs_b_f=3", "v=1&D=2&vs_b_f=3"),
         ("unit=256", "v=1&unit=255"),
         ("hide=nonsense&lag=log", "v=1&lag=log"),
     ],

@@ -165,7 +165,7 @@ def test_another_seed_is_the_next_one(client: TestClient, query: str, following:
 def test_a_wrong_link_is_a_page_that_names_each_key_and_offers_the_nearest(
     client: TestClient,
 ) -> None:
-    answer = client.get("/?T=0&tau=%3Cscript%3E&b_f=&H=3&lag=LOG&act=" + "s" * 200)
+    answer = client.get("/?T=0&tau=%3Cscript%3E&b_f=&H=3&lag=loud&act=" + "s" * 200)
     assert answer.status_code == 422
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     page = parsed(answer.text)
@@ -174,7 +174,7 @@ def test_a_wrong_link_is_a_page_that_names_each_key_and_offers_the_nearest(
         "T": "0",
         "tau": "<script>",
         "b_f": "empty",
-        "lag": "LOG",
+        "lag": "loud",
         "act": "s" * 99 + "…",
     }
     messages = {row[0]: row[2] for row in rows}

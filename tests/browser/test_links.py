@@ -144,3 +144,34 @@ def test_the_line_ends_of_ones_own_text_outlive_a_change_of_another_knob(lab: La
     lab.slider("b_f").press("ArrowRight")
     lab.until_idle()
     assert lab.address == "/?v=1&b_f=1.1&signal=text&text=a%0D%0Ab%0Dc"
+
+
+def test_a_damaged_link_lands_on_the_one_that_is_meant_and_says_so_once(lab: Lab) -> None:
+    lab.open("/?v=1&amp;H=4&T=1e1&b_f=3)&fbclid=x")
+    assert lab.page.url == f"{lab.server}/?v=1&T=10&H=4&b_f=3"
+    notice = lab.page.locator("#notice")
+    expect(notice).to_have_text(
+        "This link was damaged on its way. It was repaired: amp;H=4 was read as H=4; "
+        "T=1e1 was read as T=10; b_f=3) was read as b_f=3."
+    )
+    lab.check_numbers()
+    lab.page.reload()
+    lab.until("() => probe.drawn.length > 0")
+    expect(notice).to_be_hidden()
+
+
+def test_a_note_that_anybody_wrote_is_text_alone(lab: Lab) -> None:
+    forged = "%3Cimg%20src=x%20onerror=alert(1)%3E%E2%80%AE" + "x" * 500
+    lab.open(f"/?v=1&T=10&H=4#read={forged}&as=%3Cscript%3E1%3C/script%3E&more=9e9")
+    notice = lab.page.locator("#notice")
+    expect(notice).to_contain_text("<img src=x onerror=alert(1)>xxx")
+    assert lab.page.url == f"{lab.server}/?v=1&T=10&H=4"
+    assert notice.locator("img, script, a").count() == 0
+    shown = notice.inner_text()
+    assert len(shown) < 400 and "\u202e" not in shown
+
+
+def test_a_damaged_link_to_an_article_says_what_was_read(lab: Lab) -> None:
+    lab.page.goto(f"{lab.server}/Claims/?b_f=3)")
+    expect(lab.page.locator("#notice")).to_contain_text("b_f=3) was read as b_f=3.")
+    assert lab.page.url == f"{lab.server}/claims?v=1&b_f=3"

@@ -53,3 +53,9 @@ def test_presets_are_links(bare: Lab) -> None:
     bare.page.get_by_role("link", name="Forget bias 5").click()
     bare.page.wait_for_url("**/?v=1&b_f=5")
     expect(bare.page.locator(".figure img")).to_be_visible()
+
+
+def test_what_a_damaged_link_was_read_as_stands_in_its_address(bare: Lab) -> None:
+    bare.page.goto(f"{bare.server}/?T=10&H=4&b_f=3)")
+    assert bare.page.url == f"{bare.server}/?v=1&T=10&H=4&b_f=3#read=b_f=3)&as=b_f=3"
+    assert bare.field("b_f").input_value() == "3"
