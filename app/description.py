@@ -8,7 +8,7 @@ from app.links import plain
 from app.view import HIDEABLE, Focus, View
 
 # One of a series: as the grammar has it, and finite.
-NUMBER = r"-?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE]-?[0-9]{1,2})?"
+NUMBER = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,2})?"
 
 
 def parameters(*models: type[Experiment] | type[Focus] | type[View]) -> list[dict[str, Any]]:
@@ -51,7 +51,12 @@ def schema(key: str) -> dict[str, Any]:
             assert span is not None
             return {"type": "string", "minLength": span[0], "maxLength": span[1]}
         case "numbers":
-            return {"type": "string", "pattern": rf"^{NUMBER}(,{NUMBER}){{1,999}}$"}
+            return {
+                "type": "string",
+                "description": "steps of one feature, or rows of equal length",
+                "pattern": rf"^{NUMBER}((,{NUMBER}){{1,999}}|(,{NUMBER}){{0,63}}"
+                rf"(;{NUMBER}(,{NUMBER}){{0,63}}){{1,999}})$",
+            }
         case "names":
             name = "(" + "|".join(HIDEABLE) + ")"
             return {"type": "string", "pattern": f"^{name}(,{name})*$"}

@@ -10,11 +10,14 @@ from pydantic import BaseModel, ValidationError
 
 from app.budget import USUAL, Budget, affordable, within
 from app.errors import Problem, WrongKey, shown
-from app.grammar import REAL
+from app.grammar import REAL, with_plus_signs
 from app.keys import FIELDS, allowed, bounds, kind
 from app.knobs import LINK_VERSION, Experiment
 from app.view import Focus, View
 
+SIGNED = {key for key in FIELDS if kind(key) in ("integer", "real", "numbers")}
+# What of a second experiment may be to blame where one of its keys does not fit the others.
+MISFITTING = {"D": ("vs_signal",), "amplitude": ("vs_amplitude", "vs_standardize")}
 MOST_PAIRS = 2 * len(FIELDS)  # of which each can be told what is wrong with it
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -105,7 +108,9 @@ known_by_heart = lru_cache(256)(canonical)
 def plain(value: Any) -> str:
     """A knob's value as one types it: numbers in the shortest form that reads back."""
     if isinstance(value, tuple):
-        return ",".join(plain(part) for part in value)
+        # Steps of several features have semicolons between them.
+        rows = bool(value) and isinstance(value[0], tuple)
+        return (";" if rows else ",").join(plain(part) for part in value)
     if isinstance(value, float):
         # repr gives the shortest digits; "1e-05" and "1e+16" still have a sign and zeros to lose.
         digits, e, exponent = repr(value).partition("e")
@@ -115,7 +120,7 @@ def plain(value: Any) -> str:
 
 def written(value: Any) -> str:
     """A knob's value as a link carries it."""
-    return quote(plain(value), safe=",")
+    return quote(plain(value), safe=",;" if isinstance(value, tuple) else ",")
 
 
 def decoded(query: bytes) -> tuple[list[tuple[str, str]], list[WrongKey]]:
@@ -125,9 +130,10 @@ def decoded(query: bytes) -> tuple[list[tuple[str, str]], list[WrongKey]]:
     for part in query.split(b"&"):
         if not part:
             continue
-        key, _, value = (
-            unquote_to_bytes(side) for side in part.replace(b"+", b" ").partition(b"=")
-        )
+        before, _, after = part.partition(b"=")
+        if before.decode("latin-1") in SIGNED:
+            after = with_plus_signs(after)
+        key, value = (unquote_to_bytes(side.replace(b"+", b" ")) for side in (before, after))
         try:
             pairs.append((key.decode(), value.decode()))
         except UnicodeDecodeError:
@@ -155,7 +161,9 @@ def misfits(asked: Asked, pairs: dict[str, str]) -> list[WrongKey]:
     except ValidationError as refused:
         return [
             WrongKey(
-                "vs_signal", shown(pairs["vs_signal"]), f"does not fit: D {error['ctx']['message']}"
+                key := next(key for key in MISFITTING[error["ctx"]["key"]] if key in pairs),
+                shown(pairs[key]),
+                f"does not fit: {error['ctx']['key']} {error['ctx']['message']}",
             )
             for error in refused.errors()
         ]
@@ -171,7 +179,9 @@ def of_model(model: type[Model], pairs: dict[str, str]) -> tuple[Model | None, l
         found: dict[str, str] = {}
         for error in refused.errors():
             if error["type"] == "knob":
-                found.setdefault(error["ctx"]["key"], error["ctx"]["message"])
+                key, message = error["ctx"]["key"], error["ctx"]["message"]
+                rule = f"must be {allowed(key)}: " if kind(key) == "numbers" else ""
+                found.setdefault(key, rule + message)
             else:
                 key = str(error["loc"][0])
                 found.setdefault(key, f"must be {allowed(key)}")
