@@ -4,7 +4,6 @@ The validation of links, the page's form, the API's documentation and the canoni
 from `Experiment` here, and from `Focus` and `View` in `app.view`.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Self
@@ -69,6 +68,11 @@ Signal = Literal[
 # What a signal needs of D: the adding problem has a value and a marker channel, copy memory at
 # least one symbol beside its blank and its delimiter.
 LEAST_FEATURES = {"adding": 2, "copy": 3}
+
+
+# Of numbers that are not standardized. A gate's log2 is then below 1e15, and over 1000 steps the
+# exponents that the walk back adds up stay within int64.
+LARGEST_INPUT = 1e12
 
 
 class Experiment(BaseModel):
@@ -217,8 +221,11 @@ class Experiment(BaseModel):
             raise wrong("D", f"must be at least {least} for signal={self.signal}")
         if self.signal == "series" and not self.standardize:
             largest = largest_of(self.series)
-            if not math.isfinite(largest * self.amplitude):
-                raise wrong("amplitude", f"times {largest:g}, the largest number, leaves float64")
+            if largest * self.amplitude > LARGEST_INPUT:
+                raise wrong(
+                    "amplitude",
+                    f"times {largest:g}, the largest number, may be at most {LARGEST_INPUT:g}",
+                )
         return self
 
     @property
