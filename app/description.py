@@ -72,8 +72,11 @@ def answers_of(media_type: str) -> dict[int | str, dict[str, Any]]:
         },
         304: {"description": "The client has this answer already"},
         405: {"description": "Only GET and HEAD are answered", "content": problem},
-        413: {"description": "Nothing here reads a body", "content": problem},
-        414: {"description": "The address is longer than 16,000 characters", "content": problem},
+        413: {
+            "description": "A body where none is read, or one that is too large",
+            "content": problem,
+        },
+        414: {"description": "The address is longer than 32,000 characters", "content": problem},
         422: {"description": "No such experiment, or one too costly", "content": problem},
         429: {"description": "Too much from one address; see Retry-After", "content": problem},
         431: {"description": "The headers are longer than 32,000 characters", "content": problem},

@@ -13,6 +13,8 @@ from app.errors import Problem, WrongKey, shown
 from app.grammar import REAL, with_plus_signs
 from app.keys import FIELDS, allowed, bounds, kind
 from app.knobs import LINK_VERSION, Experiment
+from app.series import SeriesError, series_of
+from app.tables import only_reading
 from app.view import Focus, View
 
 SIGNED = {key for key in FIELDS if kind(key) in ("integer", "real", "numbers")}
@@ -69,7 +71,8 @@ def read(query: bytes, *, with_view: bool, budget: Budget = USUAL) -> Asked:
         if key not in FIELDS
     ]
     single = {key: value for key, value in written.items() if times[key] == 1 and key in FIELDS}
-    asked, wrong = validated(single)
+    plainly = one_way_to_read(single)
+    asked, wrong = validated(plainly if with_view else single)
     errors += wrong
     if errors or asked is None:
         raise Problem(
@@ -77,9 +80,27 @@ def read(query: bytes, *, with_view: bool, budget: Budget = USUAL) -> Asked:
             "This link does not name an experiment",
             "; ".join(f"{error.key}={error.value} {error.message}" for error in errors) + ".",
             errors,
-            nearest(single, {error.key for error in errors}, budget),
+            nearest(
+                plainly,
+                {error.key for error in errors if plainly.get(error.key) == single.get(error.key)},
+                budget,
+            ),
         )
     return asked
+
+
+def one_way_to_read(pairs: dict[str, str]) -> dict[str, str]:
+    """Pairs with a series as links write it, where somebody's own way to write it has one meaning:
+    decimal commas, lines, tabs, a column with its name."""
+    text = pairs.get("series", "")
+    try:
+        series_of(text)
+    except SeriesError:
+        try:
+            return pairs | {"series": plain(only_reading(text).series)}
+        except SeriesError:
+            pass
+    return pairs
 
 
 def write(experiment: Experiment, *others: Focus | View) -> str:
@@ -120,7 +141,13 @@ def plain(value: Any) -> str:
 
 def written(value: Any) -> str:
     """A knob's value as a link carries it."""
-    return quote(plain(value), safe=",;" if isinstance(value, tuple) else ",")
+    return listed(value) if isinstance(value, tuple) else quote(plain(value), safe=",")
+
+
+@lru_cache(32)
+def listed(values: tuple[Any, ...]) -> str:
+    """A list as a link carries it; a page writes the same one a hundred times."""
+    return quote(plain(values), safe=",;")
 
 
 def decoded(query: bytes) -> tuple[list[tuple[str, str]], list[WrongKey]]:

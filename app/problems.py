@@ -25,6 +25,11 @@ SCHEMA: dict[str, Any] = {
         "status": {"type": "integer"},
         "detail": {"type": "string"},
         "nearest": {"type": "string", "description": "the nearest link that works"},
+        "choices": {
+            "type": "array",
+            "description": "the readings of a text that has several",
+            "items": {"type": "object"},
+        },
         "errors": {
             "type": "array",
             "items": {
@@ -53,7 +58,8 @@ def http_answer(request: Request, error: Exception) -> Response:
         HTTPStatus.NOT_FOUND: "There is nothing at this address.",
         HTTPStatus.METHOD_NOT_ALLOWED: "This address answers GET and HEAD only.",
     }
-    headers = {"Allow": "GET, HEAD"} if status == HTTPStatus.METHOD_NOT_ALLOWED else {}
+    allow = "GET, HEAD, POST" if request.url.path == "/api/series" else "GET, HEAD"
+    headers = {"Allow": allow} if status == HTTPStatus.METHOD_NOT_ALLOWED else {}
     detail = details.get(status, status.description)
     return refusal(request, Problem(status, status.phrase, detail, headers=headers))
 
