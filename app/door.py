@@ -12,14 +12,13 @@ from fastapi import Request
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import Problem
+from app.errors import LARGEST_BODY, Problem
 from app.problems import refusal
 from app.settings import Settings
 from app.watch import Watch
 
 LONGEST_ADDRESS = 32_000
 MOST_OF_HEADERS = 32_000  # beside the address
-LARGEST_BODY = 2**18  # bytes: a thousand lines of ten numbers in full precision
 READS_A_BODY = "/api/series"
 SENT_AT_ONCE = 2**17  # as much of an answer waits with the connection until it is read
 CLIENT_LEFT = 499  # nginx's number for it; nobody is there to read it

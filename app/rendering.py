@@ -7,6 +7,7 @@ from markupsafe import Markup
 from pydantic import BaseModel
 
 from app.assets import PLOTLY, version
+from app.errors import LARGEST_BODY
 from app.export import frame
 from app.keys import FIELDS, allowed, bounds, choices, control, default, kind
 from app.knobs import GATE_OF, Control, Experiment, without_effect
@@ -29,6 +30,7 @@ def static(name: str) -> str:
 templates.globals.update(
     static=static,
     PLOTLY=PLOTLY,
+    LARGEST_BODY=LARGEST_BODY,
     kind=kind,
     bounds=bounds,
     choices=choices,

@@ -119,6 +119,11 @@ def features(series: Series) -> int:
     return len(series[0]) if isinstance(series[0], tuple) else 1
 
 
+def typed(link: str) -> str:
+    """A series as a person writes it: with a space after each mark no comma can be decimal."""
+    return link.replace(",", ", ").replace(";", "; ")
+
+
 def largest_of(series: Series) -> float:
     """The largest absolute value in a series."""
     return max(

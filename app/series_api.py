@@ -14,7 +14,7 @@ from app.door import LONGEST_ADDRESS
 from app.errors import ClientLeft, Problem, WrongKey, shown
 from app.links import plain
 from app.refusals import later
-from app.series import Series, SeriesError, features
+from app.series import SeriesError, features, typed
 from app.tables import Reading, Unclear, decoded, only_reading
 
 READ_WITHIN_S = 10.0
@@ -132,17 +132,12 @@ def described(reading: Reading) -> dict[str, Any]:
         )
     return {
         "series": link,
-        "text": typed(series),
+        "text": typed(link),
         "steps": len(series),
         "features": features(series),
         "how": reading.how,
         "columns": [column._asdict() for column in reading.columns],
     }
-
-
-def typed(series: Series) -> str:
-    """A series as a person writes it, with a space after each comma, so that none is decimal."""
-    return plain(series).replace(",", ", ").replace(";", "; ")
 
 
 def sentence(error: SeriesError) -> str:

@@ -7,7 +7,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from app.compute import Compute
-from app.door import LARGEST_BODY
+from app.errors import LARGEST_BODY
 from app.settings import Settings
 
 REQUEST_WITHIN_S = 10.0  # from opening a connection, or the first byte, to the whole header

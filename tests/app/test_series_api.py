@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 from starlette.testclient import TestClient
 
-from app.door import LARGEST_BODY
+from app.errors import LARGEST_BODY
 
 
 def full_precision() -> list[float]:
