@@ -196,10 +196,7 @@ class Experiment(BaseModel):
             "Input",
             "Standardize",
             only_with="signal=series",
-            names={
-                "1": "each feature to mean 0, deviation 1",
-                "0": "leave the numbers as they are",
-            },
+            names={"1": "yes", "0": "no"},
         ),
     ] = 1
     amplitude: Annotated[

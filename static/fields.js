@@ -55,7 +55,8 @@ export function mark(field, message) {
   if (!place) {
     place = Object.assign(document.createElement("small"), { id, className: "wrong-value" });
     place.setAttribute("role", "alert");
-    field.closest("[data-knob]").append(place);
+    const slider = field.closest("[data-knob]").querySelector("[type=range]");
+    (slider ?? field).after(place);
   }
   if (place.textContent !== message) place.textContent = message;
   field.setAttribute("aria-invalid", "true");

@@ -78,7 +78,7 @@ export function name(form, words) {
     const knob = form.querySelector(`[data-knob="${key}"]`);
     if (!knob) continue;
     knob.querySelector("label").textContent = label;
-    knob.querySelector("small").textContent = meaning;
+    knob.querySelector("[id$=-meaning]").textContent = meaning;
     knob.querySelector("[type=range]")?.setAttribute("aria-label", `${label}, slider`);
   }
 }

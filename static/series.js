@@ -26,9 +26,9 @@ const make = (tag, properties = {}, ...inside) => {
 // Brings a field to life; `read` is called when its numbers are others.
 export function readSeries(field, { read, left }) {
   const knob = field.closest("[data-knob]");
-  const [offers, columns] = ["offers", "columns"].map((className) => make("div", { className: `of-series ${className}` }));
+  const [offers, columns] = [1, 2].map(() => make("div", { className: "of-series" }));
   const note = knob.querySelector(".as-read");
-  knob.append(offers, columns);
+  field.after(offers, columns);
   const { reader, largest } = field.dataset;
   let source = "";
   let newest = 0;

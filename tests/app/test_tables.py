@@ -10,7 +10,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from app.series import Series, SeriesError
+from app.links import plain
+from app.series import Series, SeriesError, series_of, typed
 from app.tables import Unclear, decoded, only_reading
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
@@ -216,6 +217,12 @@ def test_csv_reads_back_or_is_refused(
 
 def plain_digits(value: float) -> str:
     return str(int(value)) if abs(value) < 1e15 and value == math.floor(value) else repr(value)
+
+
+@given(TABLES)
+def test_what_a_field_shows_reads_back(rows: list[list[float]]) -> None:
+    series = series_of(rows)
+    assert only_reading(typed(plain(series))).series == series
 
 
 @given(TABLES)
