@@ -252,7 +252,8 @@ def test_submitting_the_form_without_a_script_lands_on_the_same_page(
         ),
         ("v=1&T=12&H=3&D=4&amplitude=2&task=text", {"D", "signal", "amplitude"}),
         ("v=1&H=3&D=4&signal=text&text=ab&amplitude=2&task=text", {"D", "amplitude"}),
-        ("v=1&H=3&signal=series&series=3,1,4&task=text", {"amplitude"}),  # which sets D as well
+        # Which sets D as well.
+        ("v=1&H=3&signal=series&series=3,1,4&task=text", {"amplitude", "standardize"}),
     ],
 )
 def test_what_plays_no_part_in_training_is_greyed_and_sent_all_the_same(
