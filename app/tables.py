@@ -426,7 +426,10 @@ def thousands_in(text: str, readings: Sequence[Reading]) -> str:
         return as_thousands(lines[0], 1, "one number, or several with commas between them")
     if named and len(readings[0].columns) > 1:
         return ""
-    if ";" not in text and "\t" not in text and (match := COMMA_THOUSANDS.search(text)):
+    # Read so, every line must have as many numbers: of a table that is seldom so.
+    counts = {len(COMMA_THOUSANDS.sub("1", line).split(",")) for line in lines}
+    commas_alone = ";" not in text and "\t" not in text and len(counts) == 1
+    if commas_alone and (match := COMMA_THOUSANDS.search(text)):
         position = 1 + len(re.findall(r"[,\s]+", text[: match.start()].strip()))
         return as_thousands(match[0], position, "one number, or several with commas between them")
     cells = re.split(r"[;\t\n]", text)

@@ -58,6 +58,7 @@ TABLES = st.integers(1, 4).flatmap(
         ("[1.0, 2, 3e5]", (1, 2, 3e5)),
         ("[[1,2],[3,4]]", ((1, 2), (3, 4))),
         ("[1. 2.\n 3.]", (1, 2, 3)),
+        ("1,100.5\n2,7.5", ((1, 100.5), (2, 7.5))),
         ("1\u00a0\n\u200b2", (1, 2)),
     ],
 )
@@ -114,6 +115,7 @@ def test_what_has_no_meaning_is_refused_by_position_and_text(text: str, message:
         ("1,234;2,345", "number 1, “1,234”, can be 1.234 or 1234", None),
         ("1,234,567\n2,345,678", "number 1, “1,234,567”, can be one number, or several", None),
         ("1 234", "number 1, “1 234”, can be one number, or several", [(1, 234)]),
+        ("1,100.5\n2,101.5", "number 1, “1,100.5”, can be one number, or several", None),
         ("1 234\n5 678", "number 1, “1 234”, can be one number, or several", None),
     ],
 )
