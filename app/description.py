@@ -8,7 +8,7 @@ from app.links import plain
 from app.view import HIDEABLE, Focus, View
 
 # One of a series: as the grammar has it, and finite.
-NUMBER = r"-?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE]-?[0-9]{1,2})?"
+NUMBER = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,2})?"
 
 DESCRIPTION = (
     "The query string is the experiment; what it leaves out is at its default. Keys that trackers "
@@ -59,7 +59,12 @@ def schema(key: str) -> dict[str, Any]:
             assert span is not None
             return {"type": "string", "minLength": span[0], "maxLength": span[1]}
         case "numbers":
-            return {"type": "string", "pattern": rf"^{NUMBER}(,{NUMBER}){{1,999}}$"}
+            return {
+                "type": "string",
+                "description": "steps of one feature, or rows of equal length",
+                "pattern": rf"^{NUMBER}((,{NUMBER}){{1,999}}|(,{NUMBER}){{0,63}}"
+                rf"(;{NUMBER}(,{NUMBER}){{0,63}}){{1,999}})$",
+            }
         case "names":
             name = "(" + "|".join(HIDEABLE) + ")"
             return {"type": "string", "pattern": f"^{name}(,{name})*$"}
@@ -75,8 +80,11 @@ def answers_of(media_type: str) -> dict[int | str, dict[str, Any]]:
         },
         304: {"description": "The client has this answer already"},
         405: {"description": "Only GET and HEAD are answered", "content": problem},
-        413: {"description": "Nothing here reads a body", "content": problem},
-        414: {"description": "The address is longer than 16,000 characters", "content": problem},
+        413: {
+            "description": "A body where none is read, or one that is too large",
+            "content": problem,
+        },
+        414: {"description": "The address is longer than 32,000 characters", "content": problem},
         422: {"description": "No such experiment, or one too costly", "content": problem},
         429: {"description": "Too much from one address; see Retry-After", "content": problem},
         431: {"description": "The headers are longer than 32,000 characters", "content": problem},

@@ -12,13 +12,14 @@ from fastapi import Request
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import Problem
+from app.errors import LARGEST_BODY, Problem
 from app.problems import refusal
 from app.settings import Settings
 from app.watch import Watch
 
-LONGEST_ADDRESS = 16_000
+LONGEST_ADDRESS = 32_000
 MOST_OF_HEADERS = 32_000  # beside the address
+READS_A_BODY = "/api/series"
 SENT_AT_ONCE = 2**17  # as much of an answer waits with the connection until it is read
 CLIENT_LEFT = 499  # nginx's number for it; nobody is there to read it
 
@@ -150,14 +151,30 @@ def oversized(scope: Scope) -> Problem | None:
     read."""
     length = len(scope["raw_path"]) + len(scope["query_string"])
     if length > LONGEST_ADDRESS:
-        detail = f"This address has {length} characters; {LONGEST_ADDRESS} are the limit."
+        detail = (
+            f"This address has {length:,} characters; {LONGEST_ADDRESS:,} are the limit. 1,000 "
+            "numbers fit, with up to 17 digits each and nothing but a comma between them: paste "
+            f"them into the page's field or send them to {READS_A_BODY}, which write them so, or "
+            "take fewer of them."
+        )
         return Problem(HTTPStatus.REQUEST_URI_TOO_LONG, "Address too long", detail)
     size = sum(len(name) + len(value) for name, value in scope["headers"])
     if size > MOST_OF_HEADERS:
         detail = f"The headers have {size} characters; {MOST_OF_HEADERS} are the limit."
         return Problem(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "Headers too long", detail)
+    return oversized_body(scope)
+
+
+def oversized_body(scope: Scope) -> Problem | None:
+    """What is wrong with a body: but for one address nothing reads any."""
     headers = Headers(scope=scope)
-    if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
-        detail = "Nothing here reads a body; send none."
-        return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Body too large", detail)
-    return None
+    length = headers.get("content-length", "0")
+    if scope["method"] == "POST" and scope["path"] == READS_A_BODY:
+        if "transfer-encoding" not in headers and int(length) <= LARGEST_BODY:
+            return None
+        detail = f"A text has at most {LARGEST_BODY:,} bytes, and Content-Length says how many."
+    elif length == "0" and "transfer-encoding" not in headers:
+        return None
+    else:
+        detail = f"Nothing but POST {READS_A_BODY} reads a body; send none."
+    return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Body too large", detail)

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 LONGEST_VALUE_SHOWN = 100
+LARGEST_BODY = 2**18  # bytes of numbers: a thousand lines of ten in full precision
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from app.knobs import GATE_OF, LINK_VERSION, Control, Experiment, without_effect
+from app.series import MAX_FEATURES
 from app.view import HIDEABLE, Focus, View
 from lstm_engine.cells import CELLS
 
@@ -102,5 +103,8 @@ def allowed(key: str) -> str:
     if kind(key) == "text":
         return f"text of {low} to {high} characters"
     if kind(key) == "numbers":
-        return f"{low} to {high} finite numbers with commas between them"
+        return (
+            f"{low} to {high} finite numbers with commas between them, or as many steps of 1 to "
+            f"{MAX_FEATURES} features each, commas between features and semicolons between steps"
+        )
     return f"a {'whole ' if kind(key) == 'integer' else ''}number from {low} to {high}"

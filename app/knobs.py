@@ -11,11 +11,11 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from app.grammar import integer_of, real_of, series_of
+from app.grammar import integer_of, real_of
+from app.series import MAX_STEPS, Series, SeriesError, features, largest_of, series_of
 from lstm_engine.cells import CELLS
 
 LINK_VERSION = 1
-MAX_STEPS_OF_ONES_OWN = 1000
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,14 @@ def off_or_long(chrono: int) -> int:
     return chrono
 
 
+def a_series(value: object) -> Series:
+    """One's own numbers, from a link or a program."""
+    try:
+        return series_of(value)
+    except SeriesError as error:
+        raise wrong("series", str(error)) from None
+
+
 GATE_OF = {"b_i": "i", "b_f": "f", "b_g": "g", "b_o": "o"}  # a bias knob: its gate's letter
 Signal = Literal[
     "noise", "zeros", "constant", "sine", "impulse", "adding", "copy", "text", "series"
@@ -60,6 +68,11 @@ Signal = Literal[
 # What a signal needs of D: the adding problem has a value and a marker channel, copy memory at
 # least one symbol beside its blank and its delimiter.
 LEAST_FEATURES = {"adding": 2, "copy": 3}
+
+
+# Of numbers that are not standardized. A gate's log2 is then below 1e15, and over 1000 steps the
+# exponents that the walk back adds up stay within int64.
+LARGEST_INPUT = 1e12
 
 
 class Experiment(BaseModel):
@@ -155,21 +168,37 @@ class Experiment(BaseModel):
         str,
         Field(
             min_length=1,
-            max_length=MAX_STEPS_OF_ONES_OWN,
+            max_length=MAX_STEPS,
             description="your own words for the signal text: one step a character",
         ),
         Control("Input", "Your text", only_with="signal=text"),
     ] = "The quick brown fox jumps over the lazy dog."
     series: Annotated[
-        tuple[Finite, ...],
-        BeforeValidator(series_of),
+        tuple[Any, ...],
+        BeforeValidator(a_series),
         Field(
             min_length=2,
-            max_length=MAX_STEPS_OF_ONES_OWN,
-            description="your own numbers for the signal series: one step a number",
+            max_length=MAX_STEPS,
+            description="your own numbers for the signal series: one step a number, or steps of "
+            "several features with semicolons between them",
         ),
         Control("Input", "Your numbers", only_with="signal=series"),
     ] = (1.0, 1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 21.0, 34.0, 55.0, 89.0, 144.0)
+    standardize: Annotated[
+        Integer,
+        Field(
+            ge=0,
+            le=1,
+            description="whether your numbers are standardized, each feature to mean 0 and "
+            "standard deviation 1; 0 leaves them as they are",
+        ),
+        Control(
+            "Input",
+            "Standardize",
+            only_with="signal=series",
+            names={"1": "yes", "0": "no"},
+        ),
+    ] = 1
     amplitude: Annotated[
         Finite,
         Field(ge=0, le=100, description="multiplies the signal"),
@@ -187,6 +216,13 @@ class Experiment(BaseModel):
         least = LEAST_FEATURES.get(self.signal, 1)
         if least > self.D:
             raise wrong("D", f"must be at least {least} for signal={self.signal}")
+        if self.signal == "series" and not self.standardize:
+            largest = largest_of(self.series)
+            if largest * self.amplitude > LARGEST_INPUT:
+                raise wrong(
+                    "amplitude",
+                    f"times {largest:g}, the largest number, may be at most {LARGEST_INPUT:g}",
+                )
         return self
 
     @property
@@ -203,9 +239,9 @@ class Experiment(BaseModel):
         else:
             values["text"] = fields["text"].default
         if self.signal == "series":
-            values |= {"T": len(self.series), "D": 1}
+            values |= {"T": len(self.series), "D": features(self.series)}
         else:
-            values["series"] = fields["series"].default
+            values |= {key: fields[key].default for key in ("series", "standardize")}
         return values
 
     def in_force(self) -> Self:

@@ -11,13 +11,18 @@ from pydantic import BaseModel, ValidationError
 
 from app.budget import USUAL, Budget, affordable, within
 from app.errors import Problem, WrongKey, shown
-from app.keys import FIELDS, REPLACED, allowed
+from app.grammar import with_plus_signs
+from app.keys import FIELDS, REPLACED, allowed, kind
 from app.knobs import LINK_VERSION, Experiment
 from app.link_parts import SWALLOWED
 from app.nearest import Nearest, also_without
 from app.repairs import MOST_PAIRS, Repair, Repaired, repaired, visible
 from app.trackers import is_tracker, without_appended
 from app.view import Focus, View
+
+SIGNED = {key for key in FIELDS if kind(key) in ("integer", "real", "numbers")}
+# What of a second experiment may be to blame where one of its keys does not fit the others.
+MISFITTING = {"D": ("vs_signal",), "amplitude": ("vs_amplitude", "vs_standardize")}
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -185,7 +190,9 @@ known_by_heart = lru_cache(256)(canonical)
 def plain(value: Any) -> str:
     """A knob's value as one types it: numbers in the shortest form that reads back."""
     if isinstance(value, tuple):
-        return ",".join(plain(part) for part in value)
+        # Steps of several features have semicolons between them.
+        rows = bool(value) and isinstance(value[0], tuple)
+        return (";" if rows else ",").join(plain(part) for part in value)
     if isinstance(value, float):
         # repr gives the shortest digits; "1e-05" and "1e+16" still have a sign and zeros to lose.
         digits, e, exponent = repr(value).partition("e")
@@ -195,7 +202,13 @@ def plain(value: Any) -> str:
 
 def written(value: Any) -> str:
     """A knob's value as a link carries it."""
-    return quote(plain(value), safe=",")
+    return listed(value) if isinstance(value, tuple) else quote(plain(value), safe=",")
+
+
+@lru_cache(32)
+def listed(values: tuple[Any, ...]) -> str:
+    """A list as a link carries it; a page writes the same one a hundred times."""
+    return quote(plain(values), safe=",;")
 
 
 def decoded(query: bytes) -> tuple[list[tuple[str, str]], list[WrongKey]]:
@@ -212,6 +225,8 @@ def decoded(query: bytes) -> tuple[list[tuple[str, str]], list[WrongKey]]:
             and not SWALLOWED.search(value)
         ):
             continue
+        if name in SIGNED:
+            value = with_plus_signs(part.partition(b"=")[2]).replace(b"+", b" ")
         text = unquote_to_bytes(without_appended(value) if b"?" in value else value)
         try:
             pairs.append(
@@ -241,7 +256,9 @@ def misfits(asked: Asked, pairs: dict[str, str]) -> list[WrongKey]:
     except ValidationError as refused:
         return [
             WrongKey(
-                "vs_signal", shown(pairs["vs_signal"]), f"does not fit: D {error['ctx']['message']}"
+                key := next(key for key in MISFITTING[error["ctx"]["key"]] if key in pairs),
+                shown(pairs[key]),
+                f"does not fit: {error['ctx']['key']} {error['ctx']['message']}",
             )
             for error in refused.errors()
         ]
@@ -257,7 +274,9 @@ def of_model(model: type[Model], pairs: dict[str, str]) -> tuple[Model | None, l
         found: dict[str, str] = {}
         for error in refused.errors():
             if error["type"] == "knob":
-                found.setdefault(error["ctx"]["key"], error["ctx"]["message"])
+                key, message = error["ctx"]["key"], error["ctx"]["message"]
+                rule = f"must be {allowed(key)}: " if kind(key) == "numbers" else ""
+                found.setdefault(key, rule + message)
             else:
                 key = str(error["loc"][0])
                 found.setdefault(key, f"must be {allowed(key)}")

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
-from app import api, pages, problems, streams
+from app import api, pages, problems, series_api, streams
 from app.assets import build
 from app.compute import Compute
 from app.description import DESCRIPTION
@@ -49,6 +49,7 @@ def create_app(chosen: Settings | None = None) -> FastAPI:
     )
     app.state.compute = compute
     app.include_router(api.router)
+    app.include_router(series_api.router)
     app.include_router(streams.router)
     app.include_router(pages.router)
     app.add_api_route("/healthz", healthz, summary="The process answers")

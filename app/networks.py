@@ -85,6 +85,13 @@ def drawn(experiment: Experiment) -> Networks:
         ),
         draw_rnn(e.init, e.D, e.H, seed=e.seed, rnn_init=e.rnn_init, gain=e.rnn_gain),
         draw_inputs(
-            e.signal, e.T, e.D, amplitude=e.amplitude, seed=e.seed, text=e.text, series=e.series
+            e.signal,
+            e.T,
+            e.D,
+            amplitude=e.amplitude,
+            seed=e.seed,
+            text=e.text,
+            series=e.series,
+            standardize=bool(e.standardize),
         ),
     )

@@ -33,6 +33,11 @@ SCHEMA: dict[str, Any] = {
             "description": "the addresses there are, where there is nothing at this one",
             "items": {"type": "string"},
         },
+        "choices": {
+            "type": "array",
+            "description": "the readings of a text that has several",
+            "items": {"type": "object"},
+        },
         "errors": {
             "type": "array",
             "items": {
@@ -68,7 +73,8 @@ def http_answer(request: Request, error: Exception) -> Response:
         HTTPStatus.NOT_FOUND: "There is nothing at this address.",
         HTTPStatus.METHOD_NOT_ALLOWED: "This address answers GET and HEAD only.",
     }
-    headers = {"Allow": "GET, HEAD"} if status == HTTPStatus.METHOD_NOT_ALLOWED else {}
+    allow = "GET, HEAD, POST" if request.url.path == "/api/series" else "GET, HEAD"
+    headers = {"Allow": allow} if status == HTTPStatus.METHOD_NOT_ALLOWED else {}
     detail = details.get(status, status.description)
     return refusal(request, Problem(status, status.phrase, detail, headers=headers))
 

@@ -221,7 +221,16 @@ def left_float64(error: LeftFloat64, asked: Asked) -> Problem:
     named, value = f"vs_{key}" if of_b else key, plain(getattr(experiment, key))
     network = "vanilla RNN" if error.cell == "rnn" else "gated cell"
     whose = f"B's {network}'s" if of_b else f"the {network}'s"
-    message = f"takes {whose} state beyond float64 at step {error.step}: lower it, or T"
+    remedy = "lower it, or T"
+    if experiment.signal == "series" and not experiment.standardize:
+        # Numbers as they are may be of any size; standardized, they are not.
+        key, remedy = "standardize", "set it to 1, or lower the amplitude"
+        of_b = of_b and dict(focus)["vs_standardize"] is not None
+        named = "vs_standardize" if of_b else key
+        value = "0"
+        first = first.model_copy(update={"standardize": 1})
+        focus = focus.model_copy(update={"vs_standardize": None})
+    message = f"takes {whose} state beyond float64 at step {error.step}: {remedy}"
     # One's own text or numbers keep their length; then the knob goes back to its default.
     if "T" not in first.unused():
         first = first.model_copy(update={"T": max(1, error.step - 1)})

@@ -7,6 +7,7 @@ from markupsafe import Markup
 from pydantic import BaseModel
 
 from app.assets import PLOTLY, version
+from app.errors import LARGEST_BODY
 from app.export import frame
 from app.initialization import declared
 from app.keys import FIELDS, allowed, bounds, choices, control, default, kind
@@ -30,6 +31,7 @@ def static(name: str) -> str:
 templates.globals.update(
     static=static,
     PLOTLY=PLOTLY,
+    LARGEST_BODY=LARGEST_BODY,
     kind=kind,
     bounds=bounds,
     choices=choices,

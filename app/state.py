@@ -6,11 +6,12 @@ dragged there are the same.
 
 from typing import Any
 
-from app.keys import control, default, words
+from app.keys import control, words
 from app.knobs import Experiment
 from app.lenses import LENSES
 from app.links import Asked, address, of_weights, path_of, plain, write
 from app.presets import PRESETS, next_seed
+from app.series import typed
 from app.view import View
 from lstm_engine import CELLS
 
@@ -29,9 +30,10 @@ def state(lens: str, asked: Asked) -> dict[str, Any]:
     path, shown, told = path_of(lens), write(*asked), write(experiment, focus)
     unused, module = experiment.unused(), LENSES[lens]
     another = experiment.model_copy(update={"seed": next_seed(experiment.seed)})
-    # A knob that decides nothing now stands at its default, where it will be when it counts again.
+    # A knob that decides nothing now shows the value that is in force.
     values = {key: plain(value) for part in asked for key, value in part}
-    values |= {key: plain(default(key)) for key in unused}
+    values |= {key: plain(value) for key, value in unused.items()}
+    values["series"] = typed(values["series"])
     return {
         "link": address(path, shown),
         "query": shown,

@@ -5,8 +5,10 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from app.cleaning import alike, strip, trimmed
-from app.grammar import REAL, integer_of, real_of, series_of
+from app.grammar import REAL, integer_of, real_of
 from app.keys import choices, kind
+from app.series import Series, SeriesError, series_of
+from app.tables import only_reading
 from app.view import HIDEABLE
 
 LONGEST = 200  # characters of a number or a word; longer ones are not looked into
@@ -19,6 +21,7 @@ GROUPED = re.compile(r"-?[1-9]\d{0,2}([.,])\d{3}", re.ASCII)
 LOST_BREAK = re.compile(r"(-?[0-9.e-]*)=([0-9A-F]{2}[0-9.e-]*)")
 PLUS = re.compile(r"^\+|(?<=[eE])\+")
 HUGE_EXPONENT = re.compile(r"[eE][+-]?\d{4}", re.ASCII)
+COLUMN = re.compile(r"\s*-?\d+,\d+\s*(\n\s*-?\d+,\d+\s*)+", re.ASCII)
 COMMA = re.compile(r"-?\d*,\d+(?:[eE][+-]?\d+)?", re.ASCII)
 
 
@@ -75,12 +78,30 @@ def of_names(text: str) -> Readings:
 
 
 def of_series(text: str) -> Readings:
-    """Numbers with separators between them, of which nothing is changed but what surrounds them."""
+    """Numbers with separators between them, of which nothing is changed but what surrounds them;
+    what is no series then is read as a table, and so is a column of decimal commas."""
+    if COLUMN.fullmatch(text) and (column := as_table(text)):
+        return column
     text = re.sub(r"\s*([,;])\s*", r"\1", strip(text))
     result = [re.sub(r"\s+", "", text)]
     if APART.search(text):  # one number that was broken, or two
         result.append(re.sub(r"\s+", ",", text))
-    return tuple(one for one in result if does(series_of, one))
+    return tuple(one for one in result if does(series_of, one)) or as_table(text)
+
+
+def as_table(text: str) -> Readings:
+    """The series that a table is, where it is only one."""
+    try:
+        return (listed(only_reading(text).series),)
+    except SeriesError:
+        return ()
+
+
+def listed(series: Series) -> str:
+    """A series as a link may write it."""
+    rows = [row if isinstance(row, tuple) else (row,) for row in series]
+    mark = "," if all(len(row) == 1 for row in rows) else ";"
+    return mark.join(",".join(map(repr, row)) for row in rows)
 
 
 def does(reads: Callable[[object], object], text: str) -> bool:

@@ -7,12 +7,13 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from app.compute import Compute
+from app.errors import LARGEST_BODY
 from app.settings import Settings
 
 REQUEST_WITHIN_S = 10.0  # from opening a connection, or the first byte, to the whole header
 TAKES_WITHIN_S = 30.0  # so long a client may read nothing of what is sent
 SENT_AHEAD = 2**18  # bytes on their way to one client: at 100 ms of delay 2 MB a second
-LARGEST_HEADER = 2**16
+LARGEST_HEADER = 2**16 + 2**14  # the longest address and as much beside it, and a little
 # Whoever stops a server waits ten seconds as a rule.
 FINISH_WITHIN_S = 6.5
 CLOSE_WITHIN_S = 8
@@ -111,7 +112,8 @@ def connection(most: int) -> type[H11Protocol]:
             self.quiet_since = self.loop.time()
             under_way = self.cycle is not None and not self.cycle.response_complete
             self.early = self.early + len(data) if under_way else 0
-            if self.early > LARGEST_HEADER:
+            with_body = under_way and self.scope["method"] == "POST"
+            if self.early > LARGEST_HEADER + with_body * LARGEST_BODY:
                 self.drop()
                 return
             super().data_received(data)

@@ -33,18 +33,21 @@ def draw_inputs(
     amplitude: float = 1.0,
     seed: int = 0,
     text: str = "",
-    series: Sequence[float] = (),
+    series: Sequence[float] | Sequence[Sequence[float]] = (),
+    standardize: bool = True,
 ) -> Array:
     """The inputs x, shaped (T, D); row t−1 enters at step t.
 
     Args:
         signal: one of SIGNALS.
         T: steps; a text's and a series' own length replaces it.
-        D: inputs; 1 for a series.
+        D: inputs; a series' own number of features replaces it.
         amplitude: multiplies the signal.
         seed: draws noise, adding, copy and the letters of a text; 0 … 4294967295.
         text: with signal="text", one step a code point.
-        series: with signal="series", the numbers, standardised here.
+        series: with signal="series", (T,) numbers, or (T, D) for several features.
+        standardize: whether each feature of a series is shifted and scaled to mean 0 and standard
+            deviation 1 (the population's); otherwise the numbers are taken as they are.
 
     Raises:
         ValueError: an unknown signal, too few inputs for it, no text, no series.
@@ -71,8 +74,11 @@ def draw_inputs(
     elif signal == "text":
         x = _letters(text, D, seed)
     else:
-        x = _standardised(series)[:, None]
-    return x * amplitude
+        x = _series(series)
+        if standardize:
+            x = np.stack([_standardised(feature) for feature in x.T], axis=-1)
+    with np.errstate(over="ignore"):  # a cell refuses an infinite input where it enters
+        return np.asarray(x * amplitude)
 
 
 def _adding(T: int, D: int, seed: int) -> Array:
@@ -123,11 +129,22 @@ def _letters(text: str, D: int, seed: int) -> Array:
     return np.array([vectors[letter] for letter in text])
 
 
-def _standardised(series: Sequence[float]) -> Array:
-    """(x − mean)/std, the population's; all equal gives zeros."""
+def _series(series: Sequence[float] | Sequence[Sequence[float]]) -> Array:
+    """One's own numbers, (T, D).
+
+    Raises:
+        ValueError: no numbers, rows of different lengths, not finite.
+    """
     x = array("series", series)
-    if x.ndim != 1 or x.size < 1:
-        raise ValueError(f"series is {x.shape}: the series signal needs finite numbers, (T,)")
+    if x.ndim not in (1, 2) or not x.size:
+        raise ValueError(
+            f"series is {x.shape}: the series signal needs finite numbers, (T,) or (T, D)"
+        )
+    return x if x.ndim == 2 else x[:, None]
+
+
+def _standardised(x: Array) -> Array:
+    """(x − mean)/std of one feature, the population's; all equal gives zeros."""
     if (x == x[0]).all():  # asked before the mean is taken: it may round off the common value
         return np.zeros(x.size)
     x = x / np.abs(x).max()  # neither sum nor square can leave float64 now

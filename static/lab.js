@@ -3,10 +3,12 @@
 import { Newest } from "./api.js";
 import { OwnBiases } from "./biases.js";
 import { copying } from "./copies.js";
+import { mark, stepped, wrongWith } from "./fields.js";
 import { Figure } from "./figure.js";
 import { loadPlotly } from "./library.js";
-import { fill, follow, grey, holdPlaces, lead, name, queryOf, ready, sliders, wrongWith } from "./link.js";
+import { fill, follow, grey, holdPlaces, lead, name, prepare, queryOf, ready, sliders } from "./link.js";
 import { offer } from "./presets.js";
+import { readSeries } from "./series.js";
 import { Stages } from "./stages.js";
 import { Timeline } from "./timeline.js";
 import { Toil } from "./toil.js";
@@ -288,13 +290,16 @@ export function open(form, left) {
 
   form.addEventListener("input", ({ target }) => {
     if (!target.name && !target.dataset.for) return; // the line of time
+    if (target.dataset.kind === "numbers") return; // the server reads them first
     if (target.type === "range") lead(target);
     else sliders(form).filter((slider) => slider.dataset.for === target.id).forEach(follow);
-    const wrong = target.type === "range" ? "" : wrongWith(target);
+    const field = target.type === "range" ? element(target.dataset.for) : target;
+    const wrong = wrongWith(field);
+    const before = shown[field.name] ?? field.defaultValue;
+    const still = wrong && before ? ` The figure still shows ${before}.` : "";
+    mark(field, wrong + still);
     if (wrong) {
       newest.forget();
-      const still = target.name in shown ? ` The figure still shows ${shown[target.name]}.` : "";
-      trouble({ detail: wrong + still });
       return;
     }
     clearTimeout(pausing);
@@ -308,7 +313,12 @@ export function open(form, left) {
   // A slider's key held down or pressed again and again is one way of moving, as a drag is.
   let pausing = null;
   let byKey = false;
-  form.addEventListener("keydown", () => { byKey = true; });
+  form.addEventListener("keydown", (event) => {
+    byKey = true;
+    if (event.altKey || event.ctrlKey || event.metaKey || !stepped(event.target, event.key)) return;
+    event.preventDefault();
+    event.target.dispatchEvent(new Event("input", { bubbles: true }));
+  });
   form.addEventListener("pointerdown", () => { byKey = false; });
   form.addEventListener("change", ({ target }) => {
     if (!target.name && !target.dataset.for) return;
@@ -318,9 +328,13 @@ export function open(form, left) {
   });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    const wrong = [...form.elements].filter((field) => field.name && field.labels?.length).map(wrongWith).find(Boolean);
-    if (wrong) trouble({ detail: wrong });
-    else moved();
+    const fields = [...form.elements].filter((field) => field.name && field.labels?.length && !field.disabled);
+    const wrong = fields.find((field) => field.getAttribute("aria-invalid") || wrongWith(field));
+    if (!wrong) moved();
+    else {
+      if (!wrong.getAttribute("aria-invalid")) mark(wrong, wrongWith(wrong));
+      wrong.focus();
+    }
   });
   form.addEventListener("click", (event) => {
     const link = event.target.closest("a.state");
@@ -342,7 +356,11 @@ export function open(form, left) {
   });
 
   copying(main, trouble);
+  prepare(form);
   sliders(form).forEach(ready);
+  for (const field of form.querySelectorAll("textarea[data-reader]")) {
+    readSeries(field, { read: () => moved(), left });
+  }
   document.documentElement.classList.add("ready");
   for (const field of form.querySelectorAll("[data-optional]")) field.disabled = false;
 

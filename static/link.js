@@ -1,5 +1,8 @@
 // The form and its query string: what stands in the form goes out, what the server says comes in.
 
+import { isWrong, mark, numberIn } from "./fields.js";
+import { seriesIn, setSeries } from "./series.js";
+
 const named = (form) => [...form.elements].filter((field) => field.name);
 
 // Some fields count only with a certain value of another one, written "other=value".
@@ -8,9 +11,17 @@ function counts(form, field) {
   return !other || form.elements[other].value === value;
 }
 
-// A list may be pasted in any usual form: the link wants commas alone between its numbers.
-const written = (field) => (field.dataset.kind === "numbers"
-  ? field.value.trim().split(/[\s,;]+/).filter(Boolean).join(",") : field.value);
+// A field that decides nothing shows the value that is in force; what it holds for later is here.
+const own = new WeakMap();
+
+// What a field says in a link: one that cannot be read says what the figure still shows.
+function written(field, shown) {
+  const { kind } = field.dataset;
+  if (own.has(field)) return own.get(field);
+  if (kind === "numbers") return seriesIn(field) ?? field.value;
+  if (isWrong(field)) return shown[field.name] ?? field.defaultValue;
+  return (["integer", "real"].includes(kind) && numberIn(field)) || field.value;
+}
 
 // A text field turns every line end into \n: what it was given and nobody changed goes out as it came.
 const asGiven = (text, given) => (given?.replace(/\r\n?/g, "\n") === text ? given : text);
@@ -18,30 +29,47 @@ const asGiven = (text, given) => (given?.replace(/\r\n?/g, "\n") === text ? give
 // What differs from the defaults, as the server declared them on each field.
 export function queryOf(form, shown = {}) {
   const pairs = named(form)
-    .filter((field) => counts(form, field) && written(field) !== field.dataset.default)
-    .map((field) => `${field.name}=${encodeURIComponent(asGiven(written(field), shown[field.name])).replaceAll("%2C", ",")}`);
+    .filter((field) => counts(form, field))
+    .map((field) => [field, written(field, shown)])
+    .filter(([field, value]) => value !== field.dataset.default)
+    .map(([field, value]) => {
+      const text = encodeURIComponent(asGiven(value, shown[field.name])).replaceAll("%2C", ",");
+      return `${field.name}=${field.dataset.kind === "numbers" ? text.replaceAll("%3B", ";") : text}`;
+    });
   return ["v=1", ...pairs].join("&");
 }
 
-// What a field holds that cannot be, in words; "" where all is well.
-export function wrongWith(field) {
-  const empty = field.value === "" && field.dataset.default !== "";
-  if (field.validity.valid && !empty) return "";
-  const name = document.querySelector(`label[for="${field.id}"]`).textContent;
-  return `${name} must be ${field.dataset.allowed}.`;
+// What the server greyed out has its default for later.
+export function prepare(form) {
+  for (const field of named(form)) {
+    if (field.dataset.kind === "numbers") setSeries(field);
+    if ("unused" in field.dataset) own.set(field, field.dataset.default);
+  }
 }
 
 // Fields that decide nothing now are greyed out; one's own words and numbers can be prepared there,
 // and what is only idle through this lens is prepared for others.
-export function grey(form, { unused, idle }) {
+export function grey(form, { unused, idle, values }) {
   for (const field of named(form)) {
     const decidesNothing = unused.includes(field.name);
     field.disabled = decidesNothing && !field.dataset.onlyWith;
+    if (field.disabled) {
+      if (!own.has(field)) own.set(field, isWrong(field) ? field.dataset.default : written(field, values));
+      mark(field, "");
+      field.value = values[field.name];
+    } else if (own.has(field)) {
+      field.value = own.get(field);
+      own.delete(field);
+    }
     const knob = field.closest(".knob")?.classList;
     knob?.toggle("unused", decidesNothing);
     knob?.toggle("idle", !decidesNothing && idle.includes(field.name));
   }
-  for (const slider of sliders(form)) slider.disabled = document.getElementById(slider.dataset.for).disabled;
+  for (const slider of sliders(form)) {
+    const { disabled } = document.getElementById(slider.dataset.for);
+    if (disabled || slider.disabled) follow(slider);
+    slider.disabled = disabled;
+  }
 }
 
 // Some controls are named after what is chosen in another: the server says what each is called now.
@@ -50,7 +78,7 @@ export function name(form, words) {
     const knob = form.querySelector(`[data-knob="${key}"]`);
     if (!knob) continue;
     knob.querySelector("label").textContent = label;
-    knob.querySelector("small").textContent = meaning;
+    knob.querySelector("[id$=-meaning]").textContent = meaning;
     knob.querySelector("[type=range]")?.setAttribute("aria-label", `${label}, slider`);
   }
 }
@@ -69,7 +97,11 @@ export function holdPlaces(form, inForce) {
 export function fill(form, { values, unused }, { reset = false } = {}) {
   for (const field of named(form)) {
     const kept = !reset && field.dataset.onlyWith && unused.includes(field.name);
-    if (field.name in values && !kept) field.value = values[field.name];
+    if (!(field.name in values) || kept) continue;
+    field.value = values[field.name];
+    if (field.dataset.kind === "numbers") setSeries(field);
+    if (own.has(field)) own.set(field, field.dataset.default);
+    mark(field, "");
   }
   sliders(form).forEach(follow);
 }
@@ -96,7 +128,7 @@ export function ready(slider) {
 
 export function follow(slider) {
   const field = document.getElementById(slider.dataset.for);
-  const value = Number(field.value);
+  const value = Number(numberIn(field) ?? field.dataset.default);
   const stops = stopsOf.get(slider);
   slider.value = stops.reduce((best, stop, n) => (Math.abs(stop - value) < Math.abs(stops[best] - value) ? n : best), 0);
   slider.setAttribute("aria-valuetext", field.value);

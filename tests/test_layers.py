@@ -132,7 +132,12 @@ def test_the_list_of_cells_alone_names_a_gated_cell(name: str) -> None:
 
 def test_knobs_import_pydantic_and_the_list_of_cells_alone() -> None:
     assert outside("app.knobs") <= {"pydantic", "pydantic_core"}
-    assert ours("app.knobs") <= {"app.grammar", "lstm_engine.cells"}
+    assert ours("app.knobs") <= {"app.grammar", "app.series", "lstm_engine.cells"}
+
+
+def test_a_series_needs_to_know_how_numbers_are_written_alone() -> None:
+    assert outside("app.series") == set()
+    assert ours("app.series") <= {"app.grammar"}
 
 
 @pytest.mark.parametrize(

@@ -319,8 +319,15 @@ def read(experiment: Experiment) -> tuple[str, ...]:
     if experiment.signal == "text":
         return tuple(experiment.text)
     if experiment.signal == "series":
-        return tuple(plain(value) for value in experiment.series)
+        return tuple(map(label, experiment.series))
     return ()
+
+
+def label(step: float | tuple[float, ...]) -> str:
+    """The numbers of one step as an axis has room for: four digits each, at most three of them."""
+    if isinstance(step, tuple):
+        return ", ".join(map(label, step[:3])) + (", …" if len(step) > 3 else "")
+    return whole if len(whole := plain(step)) <= 7 else plain(float(f"{step:.4g}"))
 
 
 SHEETS: dict[Width, Sheet] = {

@@ -18,10 +18,10 @@ NOT_A_NUMBER = {
     "inf": "inf",
     "-inf": "-inf",
     "underscore": "1_0",
-    "plus sign": "%2B1",
+    "plus signs": "%2B%2B1",
     "space before": "%201",
     "space after": "1%20",
-    "form space": "+1",
+    "form space": "1+",
     "hexadecimal": "0x1",
     "comma": "1,5",
     "two points": "1.2.3",
@@ -75,7 +75,10 @@ def value_of(key: str) -> st.SearchStrategy[object]:
             return st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
         case "numbers":
             any_number = st.floats(allow_nan=False, allow_infinity=False).map(unsigned_zero)
-            return st.lists(any_number, min_size=2, max_size=6).map(tuple)
+            flat = st.lists(any_number, min_size=2, max_size=6).map(tuple)
+            return flat | st.lists(st.tuples(any_number, any_number), min_size=2, max_size=4).map(
+                tuple
+            )
         case sort:
             assert span is not None
             low, high = span

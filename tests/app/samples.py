@@ -68,6 +68,8 @@ SAMPLES: dict[str, str] = {
     "copy": "T=40&H=3&signal=copy",
     "text": "H=3&signal=text&text=to%20be%20%F0%9F%98%80",
     "series": "H=3&signal=series&series=3,1,4,1,5,9,2.5",
+    "features": "H=3&signal=series&series=3,1;4,1;5,9;2.5,6",
+    "as they are": "H=3&signal=series&series=3,1;4,1;5,9&standardize=0",
     "above a thousand": "T=1003&H=2&D=1",
     **{cell: f"cell={cell}&{SMALL}" for cell in CELLS},
     **{f"{cell}, all knobs": f"cell={cell}&{ALL_KNOBS}" for cell in CELLS},
@@ -94,7 +96,14 @@ def drawn(e: Experiment) -> tuple[Weights, Weights, np.ndarray]:
     )
     rival = draw_rnn(e.init, e.D, e.H, seed=e.seed, rnn_init=e.rnn_init, gain=e.rnn_gain)
     x = draw_inputs(
-        e.signal, e.T, e.D, amplitude=e.amplitude, seed=e.seed, text=e.text, series=e.series
+        e.signal,
+        e.T,
+        e.D,
+        amplitude=e.amplitude,
+        seed=e.seed,
+        text=e.text,
+        series=e.series,
+        standardize=e.standardize == 1,
     )
     return cell, rival, x
 

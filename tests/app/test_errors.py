@@ -150,18 +150,19 @@ def test_a_large_body_is_refused(client: TestClient, method: str) -> None:
 
 @pytest.mark.parametrize("path", [*OF_EVERY_SORT, "/nowhere"])
 def test_an_address_that_is_too_long_is_a_problem_document(client: TestClient, path: str) -> None:
-    for query in ("text=" + "x" * 16_000, "&" * 20_000, "%F0%9F%98%80" * 5_000):
+    for query in ("text=" + "x" * 32_000, "&" * 40_000, "%F0%9F%98%80" * 5_000):
         answer = client.get(f"{path}?{query}")
         assert answer.status_code == 414
         assert answer.headers["content-type"] == "application/problem+json"
         assert answer.json().keys() >= PROBLEM
         assert answer.json()["status"] == 414
         assert len(answer.content) < 1000
+        assert "paste them into the page's field" in answer.json()["detail"]
 
 
-def test_an_address_is_too_long_above_sixteen_thousand_characters(client: TestClient) -> None:
+def test_an_address_is_too_long_above_thirty_two_thousand_characters(client: TestClient) -> None:
     address = "/api/highway?T=2&H=1&D=1&text=x"
-    longest = address + "&" * (16_001 - len(address))  # the ? is no part of path or query
+    longest = address + "&" * (32_001 - len(address))  # the ? is no part of path or query
     assert client.get(longest).status_code == 200
     assert client.get(longest + "&").status_code == 414
 

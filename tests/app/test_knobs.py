@@ -6,7 +6,7 @@ from types import ModuleType
 import pytest
 from pydantic import ValidationError
 
-from app.grammar import integer_of, names_of, real_of, series_of
+from app.grammar import integer_of, names_of, real_of, with_plus_signs
 from app.keys import (
     FIELDS,
     allowed,
@@ -47,6 +47,7 @@ PROMISED = {
     ),
     "text": ("The quick brown fox jumps over the lazy dog.", (1, 1000)),
     "series": ((1, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144), (2, 1000)),
+    "standardize": (1, (0, 1)),
     "amplitude": (1.0, (0, 100)),
     "seed": (0, (0, 4294967295)),
 }
@@ -217,10 +218,13 @@ def test_a_text_and_a_series_set_the_sizes_they_decide() -> None:
     assert Experiment(signal="text", text="añ😀", T=7, D=5).in_force().D == 5
     series = Experiment(signal="series", series=(1.0, 2.0, 3.0, 4.0), T=7, D=5).in_force()
     assert (series.T, series.D) == (4, 1)
+    rows = Experiment(signal="series", series=((1, 2, 3), (4, 5, 6)), T=7, D=5).in_force()
+    assert (rows.T, rows.D) == (2, 3)
 
 
 def test_words_and_numbers_without_their_signal_decide_nothing() -> None:
-    assert Experiment(text="other", series=(1.0, 2.0)).in_force() == Experiment()
+    prepared = Experiment(text="other", series=(1.0, 2.0), standardize=0)
+    assert prepared.in_force() == Experiment()
 
 
 def test_in_force_is_reached_in_one_step() -> None:
@@ -247,12 +251,14 @@ def test_hide_takes_only_controls_that_exist_each_once() -> None:
         View(hide="b_f,nonsense")
 
 
-@pytest.mark.parametrize(("text", "value"), [("7", 7), ("-3", -3), ("007", 7), ("-0", 0)])
+@pytest.mark.parametrize(
+    ("text", "value"), [("7", 7), ("-3", -3), ("007", 7), ("-0", 0), ("+5", 5)]
+)
 def test_integers_are_read_as_written(text: str, value: int) -> None:
     assert integer_of(text) == value
 
 
-@pytest.mark.parametrize("text", ["9" * 21, "9" * 10_000, "1.0", "+1", "1_0", "", " 1", "١"])
+@pytest.mark.parametrize("text", ["9" * 21, "9" * 10_000, "1.0", "+", "+-1", "1_0", "", " 1", "١"])
 def test_what_is_no_integer_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="whole number"):
         integer_of(text)
@@ -260,7 +266,17 @@ def test_what_is_no_integer_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("1.5", 1.5), ("-2", -2.0), ("5.", 5.0), (".5", 0.5), ("1e-5", 1e-5), ("1E3", 1e3)],
+    [
+        ("1.5", 1.5),
+        ("-2", -2.0),
+        ("5.", 5.0),
+        (".5", 0.5),
+        ("1e-5", 1e-5),
+        ("1E3", 1e3),
+        ("+3", 3.0),
+        ("1.5E+03", 1500.0),
+        ("-2.000000000000000000e+00", -2.0),
+    ],
 )
 def test_reals_are_read_in_decimal_and_exponent_form(text: str, value: float) -> None:
     assert real_of(text) == value
@@ -271,7 +287,7 @@ def test_minus_zero_is_zero() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["nan", "inf", "Infinity", "1_0.5", "+1", "1e+5", "", "1 ", "0x1p0"]
+    "text", ["nan", "inf", "Infinity", "1_0.5", "++1", "1e+", "1e 5", "", "1 ", "0x1p0"]
 )
 def test_what_is_no_real_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a number"):
@@ -279,7 +295,28 @@ def test_what_is_no_real_is_refused(text: str) -> None:
 
 
 def test_lists_are_cut_at_commas() -> None:
-    assert series_of("1,-2.5,3e2") == (1.0, -2.5, 300.0)
     assert names_of("b,a,b") == ("b", "a")
-    with pytest.raises(ValueError, match="not a number"):
-        series_of("1,,2")
+
+
+@pytest.mark.parametrize(
+    ("raw", "sign"),
+    [
+        (b"+3", b"%2B3"),
+        (b"1.5E+03", b"1.5E%2B03"),
+        (b"1,+2;+.5", b"1,%2B2;%2B.5"),
+        (b"1%2C+2%3b+3", b"1%2C%2B2%3b%2B3"),
+        (b"1+2", b"1+2"),  # a form's space
+        (b"3+", b"3+"),
+        (b"e+e", b"e+e"),
+    ],
+)
+def test_a_raw_plus_is_a_sign_where_a_number_may_have_one(raw: bytes, sign: bytes) -> None:
+    assert with_plus_signs(raw) == sign
+
+
+def test_numbers_as_they_are_have_a_limit() -> None:
+    knobs = {"signal": "series", "series": (1e11, 1.0), "amplitude": 100.0}
+    assert Experiment(**knobs).amplitude == 100
+    assert Experiment(**{**knobs, "amplitude": 10.0}, standardize=0).standardize == 0
+    with pytest.raises(ValidationError, match=r"1e\+11, the largest number, may be at most 1e\+12"):
+        Experiment(**knobs, standardize=0)

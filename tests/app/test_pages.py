@@ -41,6 +41,7 @@ QUERIES = {
     "&rnn_gain=1.5&rnn_init=identity&act=logistic&signal=sine&amplitude=2.5&seed=7",
     "text": "v=1&H=3&signal=text&text=%3Cb%3E%26amp%3B%20%22a%22%20%27%2B%25%23%20%F0%9F%98%80",
     "series": "v=1&H=3&signal=series&series=3,1,4,1.5,-9e-7",
+    "features": "v=1&H=3&signal=series&series=1,234.5;100,200;-3,1e-7&standardize=0",
     "a GRU": "v=1&T=12&H=3&cell=gru&b_i=2&b_f=3",
     "no forget gate": "v=1&T=12&H=3&cell=lstm-1997",
     "nothing recurs": "v=1&T=12&H=3&cell=minlstm&b_f=3&unit=1",
@@ -261,7 +262,8 @@ def test_submitting_the_form_without_a_script_lands_on_the_same_page(
         ),
         ("v=1&T=12&H=3&D=4&amplitude=2&task=text", {"D", "signal", "amplitude"}),
         ("v=1&H=3&D=4&signal=text&text=ab&amplitude=2&task=text", {"D", "amplitude"}),
-        ("v=1&H=3&signal=series&series=3,1,4&task=text", {"amplitude"}),  # which sets D as well
+        # Which sets D as well.
+        ("v=1&H=3&signal=series&series=3,1,4&task=text", {"amplitude", "standardize"}),
     ],
 )
 def test_what_plays_no_part_in_training_is_greyed_and_sent_all_the_same(
@@ -288,6 +290,28 @@ def test_an_empty_field_of_a_map_shows_what_is_in_force(client: TestClient) -> N
     assert training.one("input", id="update").attributes["placeholder"] == "last"
 
 
+@pytest.mark.parametrize(
+    ("query", "T", "D"),
+    [
+        ("v=1&signal=text&text=abc", "3", "8"),
+        ("v=1&D=5&signal=text&text=abc", "3", "5"),
+        ("v=1&signal=series", "12", "1"),
+        ("v=1&signal=series&series=1,2,3", "3", "1"),
+        ("v=1&signal=series&series=1,2;3,4;5,6;7,9", "4", "2"),
+    ],
+)
+def test_greyed_fields_show_the_value_in_force(
+    client: TestClient, query: str, T: str, D: str
+) -> None:
+    for path in ("/", "/gates", "/compare"):
+        page = opened(client, f"{path}?{query}")
+        fields = {key: page.one("input", id=key).attributes for key in ("T", "D")}
+        assert {key: field["value"] for key, field in fields.items()} == {"T": T, "D": D}
+        assert "disabled" in fields["T"] and "data-unused" in fields["T"]
+    values = client.get(f"/plot/highway?{query}").json()["state"]["values"]
+    assert (values["T"], values["D"]) == (T, D)
+
+
 def test_there_is_a_button_to_submit_with(client: TestClient) -> None:
     assert opened(client, "/").one("button", type="submit").text.strip()
 
@@ -305,7 +329,9 @@ def test_every_field_stands_once_and_holds_its_value(client: TestClient, query: 
         if name == "v" or (name == "hide" and not value):
             continue
         unused = name in experiment.unused()
-        held = plain(default(name) if unused else value)  # where it will be when it counts again
+        held = plain(experiment.unused().get(name, value))  # what is in force
+        if name == "series":
+            held = held.replace(",", ", ").replace(";", "; ")
         (field,) = [field for field in fields if field.attributes["name"] == name]
         assert field.attributes["data-default"] == plain(default(name))
         if field.tag == "select":
@@ -343,9 +369,13 @@ def test_every_control_has_a_label_and_says_what_its_knob_says(
         case sort:
             span = bounds(key)
             assert span is not None
-            assert field.attributes["type"] == "number"
-            assert field.attributes["step"] == ("1" if sort == "integer" else "any")
-            assert tuple(float(field.attributes[end]) for end in ("min", "max")) == span
+            assert tuple(float(field.attributes[f"data-{end}"]) for end in ("min", "max")) == span
+            if declared.names:
+                offered = [o.attributes["value"] for o in field.all("option")]
+                assert offered[-len(declared.names) :] == list(declared.names)
+            else:
+                modes = ("numeric" if sort == "integer" else "decimal", None)
+                assert field.attributes.get("inputmode") == modes[span[0] < 0]  # with a minus sign
     sliders = page.having("input", type="range", data_for=key)
     assert len(sliders) == (1 if declared.slider else 0)
     for slider in sliders:
@@ -404,7 +434,7 @@ def test_the_api_page_lists_every_cell_with_its_gates(client: TestClient) -> Non
 
 def test_hidden_controls_are_not_there_but_keep_their_values(client: TestClient) -> None:
     page = opened(client, f"/?{QUERIES['hidden']}")
-    shown = {e.attributes["for"] for e in page.all("label")}
+    shown = {e.attributes["for"] for e in page.all("label") if "for" in e.attributes}
     assert not shown & {"T", "H", "D", "cell", "b_f", "signal", "text", "unit", "lag"}
     assert {"b_i", "seed", "floor"} <= shown
     assert not page.having("nav", aria_label="Presets")

@@ -45,7 +45,9 @@ def test_axe_finds_nothing_where_something_is_wrong_pinned_and_unused(
     lab.open("/?v=1&rnn_gain=10&signal=text&unit=3&step=7")
     expect(lab.page.locator("#warnings")).not_to_be_empty()
     lab.field("H").fill("0")
-    expect(lab.page.locator("#trouble")).to_be_visible()
+    expect(lab.page.locator("#H-wrong")).to_be_visible()
+    lab.field("series").fill("1,2;3,4")
+    expect(lab.page.get_by_role("button", name="Read as 1.2, 3.4")).to_be_visible()
     check_access(lab)
 
 

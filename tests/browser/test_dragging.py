@@ -113,9 +113,8 @@ def test_one_drag_is_one_entry_in_the_history(lab: Lab) -> None:
 
 
 def test_an_impossible_value_is_explained_and_the_last_figure_stays(lab: Lab) -> None:
-    lab.expected.append("422")
     lab.open("/?v=1&b_f=2")
-    figure, field, trouble = lab.figure(), lab.field("b_f"), lab.page.locator("#trouble")
+    figure, field, trouble = lab.figure(), lab.field("b_f"), lab.page.locator("#b_f-wrong")
     field.fill("99")
     expect(trouble).to_be_visible()
     assert "b_f" in trouble.inner_text() and "from -20 to 20" in trouble.inner_text()
@@ -129,11 +128,10 @@ def test_an_impossible_value_is_explained_and_the_last_figure_stays(lab: Lab) ->
 
 
 def test_an_emptied_field_is_explained_not_taken_for_the_default(lab: Lab) -> None:
-    lab.expected.append("422")
     lab.open("/?v=1&b_f=2")
     lab.field("b_f").fill("")
-    expect(lab.page.locator("#trouble")).to_be_visible()
-    assert "b_f" in lab.page.locator("#trouble").inner_text()
+    expect(lab.page.locator("#b_f-wrong")).to_be_visible()
+    assert "b_f" in lab.page.locator("#b_f-wrong").inner_text()
     assert lab.address == lab.probed("drawn")[-1] == "/?v=1&b_f=2"
 
 
@@ -256,12 +254,6 @@ def test_keys_pressed_one_after_the_other_are_one_entry_in_the_history(lab: Lab)
         lab.page.keyboard.press("ArrowRight")
     lab.until_drawn("/?v=1&b_f=1.5")
     assert lab.page.evaluate("() => history.length") == before + 1
-
-
-def test_numbers_may_be_pasted_as_a_spreadsheet_writes_them(lab: Lab) -> None:
-    lab.open("/?v=1&signal=series&H=4")
-    lab.field("series").fill("1\n2.5; 3,\t4")
-    lab.until_drawn("/?v=1&H=4&signal=series&series=1,2.5,3,4")
 
 
 def test_a_second_click_lets_the_pinned_unit_go(lab: Lab) -> None:

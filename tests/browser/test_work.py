@@ -254,7 +254,7 @@ def test_who_is_refused_for_good_is_not_told_that_it_begins(lab: Lab) -> None:
     expect(page.locator("#toil button")).to_be_hidden()
     assert share(page) == 0
     lab.field("T").fill("")  # which cannot be, and is asked nobody
-    expect(page.locator("#trouble")).to_contain_text("must be")
+    expect(page.locator("#T-wrong")).to_contain_text("must be")
     expect(page.locator("#toil button")).to_be_hidden()
     assert len(refused) == 2
     lab.field("T").fill("21")

@@ -103,6 +103,24 @@ def test_series_is_standardised() -> None:
     assert not draw("series", series=[0.1, 0.1, 0.1]).any()
 
 
+def test_features_are_standardised_each_by_itself() -> None:
+    rows = [[1.0, 7.0, -3e5], [2.0, 7.0, 1e5], [6.0, 7.0, 4e5]]
+    x = draw("series", series=rows)
+    # Deviations from the means 3, 7, 2e5/3 over the population's standard deviations.
+    np.testing.assert_allclose(x[:, 0], np.array([-2, -1, 3]) / np.sqrt(14 / 3), rtol=1e-14)
+    assert not x[:, 1].any()
+    third = np.array([-11e5, 1e5, 10e5]) / 3
+    np.testing.assert_allclose(x[:, 2], third / np.sqrt((third**2).mean()), rtol=1e-14)
+
+
+def test_a_series_may_stay_as_it_is() -> None:
+    np.testing.assert_array_equal(
+        draw("series", series=[3.0, -1e5], standardize=False, amplitude=2.0), [[6.0], [-2e5]]
+    )
+    rows = [[1.0, 2.0], [3.0, 5e300]]
+    np.testing.assert_array_equal(draw("series", series=rows, standardize=False), rows)
+
+
 @pytest.mark.parametrize(
     "series", [[1e308, -1e308], [5e-324, 0.0], [1e308, 1e308, 9e307], [1.0, 1.0 + 2**-52], [3, 3]]
 )
@@ -119,6 +137,8 @@ def test_series_at_the_ends_of_float64_still_comes_out_standard(series: list[flo
         ("text", {"text": ""}, "text"),
         ("series", {"series": []}, "series"),
         ("series", {"series": [1.0, float("nan")]}, "finite"),
+        ("series", {"series": [[1.0, 2.0], [3.0]]}, "equal length"),
+        ("series", {"series": [[[1.0]], [[2.0]]]}, "finite"),
     ],
 )
 def test_wrong_signal_is_refused(signal: str, knobs: dict, named: str) -> None:

@@ -17,7 +17,7 @@ from tests.load.throughput import retry_after
 
 REPAIRED = {*PAGES, *EMBEDS, *PICTURES, *SVGS, *SKETCHES}
 SHOWN = [*PAGES, *EMBEDS]  # a person sees these: they are redirected and explain themselves in HTML
-LONGEST_ADDRESS = 16_000
+LONGEST_ADDRESS = 32_000
 # What no reader of links can know: it costs too much, takes too long, or grows beyond float64.
 FOUND_LATER = re.compile(rb"too large|too much work|too long|takes longer|float64", re.IGNORECASE)
 

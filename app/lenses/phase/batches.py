@@ -125,12 +125,21 @@ class Drawn:
     def inputs(self, rows: list[Row]) -> Array:
         """(B, T, D)."""
         units = [self.once(self.signal, row["seed"], row["T"], row["D"]) for row in rows]
-        return np.stack(units) * column([row["amplitude"] for row in rows], 3)
+        with np.errstate(over="ignore"):  # an infinite input is refused where it enters
+            return np.stack(units) * column([row["amplitude"] for row in rows], 3)
 
     def signal(self, seed: int, T: int, D: int) -> Array:
         """One seed's inputs, of amplitude 1."""
         e = self.experiment
-        return draw_inputs(e.signal, T, D, seed=seed, text=e.text, series=e.series)
+        return draw_inputs(
+            e.signal,
+            T,
+            D,
+            seed=seed,
+            text=e.text,
+            series=e.series,
+            standardize=bool(e.standardize),
+        )
 
     def networks(self, quantity: str, rows: list[Row]) -> tuple[Any, Weights]:
         """The network whose number it is, with the weights of every row."""

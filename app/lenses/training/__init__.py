@@ -155,7 +155,7 @@ def whole(found: Training) -> bool:
 
 def idle(experiment: Experiment, focus: Focus) -> set[str]:
     """What plays no part here, for the task sets the inputs; a signal of one's own still sets T."""
-    found = {"D", "amplitude"}
+    found = {"D", "amplitude", "standardize"}
     found |= set() if "T" in experiment.unused() else {"signal"}
     return found | (set() if focus.task == "text" else {"words"})
 
