@@ -26,10 +26,10 @@ from app.main import create_app
 from app.settings import Settings
 
 TOP = Path(__file__).resolve().parent.parent
-START_LIMIT_S = 60
+START_LIMIT_S = 180
 WAITS_FOR_THE_END = re.compile(rf"/(api|picture|preview|export)/({'|'.join(IN_CHUNKS)})\b")
 SMALL = {"batch": 2, "updates": 3, "seeds": 2, "x_points": 4, "y_points": 3}
-STOP_LIMIT_S = 20
+STOP_LIMIT_S = 60
 
 # The same examples on every run; without a deadline, since a test that waits for a worker shares
 # the machine with others. The app is shared by design: it has no state that a request changes.

@@ -83,8 +83,9 @@ def test_workers_are_processes_of_their_own_and_work_at_the_same_time() -> None:
 
 def test_a_worker_has_one_thread_heeds_no_signal_of_the_group_and_lets_the_door_go_first() -> None:
     async def act(pool: Counted) -> None:
-        threads, ignored, nice = await pool.run(work.surroundings)
-        assert (threads, ignored) == ("1", True)
+        threads, pid, nice = await pool.run(work.surroundings)
+        assert threads == "1"
+        assert [pid] == pool.pids and pool.reasons == []
         assert nice > os.nice(0)
 
     with_pool(1, act)
