@@ -20,6 +20,8 @@ from tests.load.processes import tree
 from tests.load.serving import gauges
 from tests.waiting import PATIENCE_S, until
 
+pytestmark = pytest.mark.server
+
 
 def test_health_and_readiness_are_told(client: TestClient) -> None:
     assert client.get("/healthz").json() == {"status": "ok"}

@@ -16,7 +16,10 @@ from tests.waiting import PATIENCE_S, until
 
 CAUGHT = "SigCgt:"
 
-pytestmark = pytest.mark.skipif(not (PROC / "self/stat").exists(), reason="Linux tells it there")
+pytestmark = [
+    pytest.mark.server,
+    pytest.mark.skipif(not (PROC / "self/stat").exists(), reason="Linux tells it there"),
+]
 
 
 @contextmanager
