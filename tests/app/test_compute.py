@@ -41,7 +41,8 @@ def with_workers(number: int, act: Callable[[Compute], Awaitable[Any]], **settin
     """What `act` returns, given workers of its own."""
 
     async def story() -> Any:
-        chosen = Settings(workers=number, **{"rate_limit_s": 0} | settings)
+        usual = {"rate_limit_s": 0, "time_limit_s": 300, "queue_wait_s": 300}
+        chosen = Settings(workers=number, **usual | settings)
         compute = Compute(chosen)
         await compute.pool.start("app.answers")
         compute.open = True

@@ -1,6 +1,7 @@
 """Worker processes: each by itself, replaced when it dies, interrupted when not wanted."""
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import Awaitable, Callable
@@ -67,6 +68,7 @@ def with_pool(number: int, act: Callable[[Counted], Awaitable[Any]], **more: Any
 def lets_go(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that a busy machine does not let run is not one that hangs."""
     monkeypatch.setattr("app.pool.LETS_GO_WITHIN_S", 60.0)
+    monkeypatch.setattr("app.pool.ASKED_TO_STOP", 600)
 
 
 async def until(holds: Callable[[], bool]) -> None:
@@ -249,6 +251,7 @@ def test_a_worker_that_hangs_is_killed_and_its_work_done_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.pool.LETS_GO_WITHIN_S", 1.0)
+    monkeypatch.setattr("app.pool.ASKED_TO_STOP", 10)
 
     async def act(pool: Counted) -> None:
         (before,) = pool.pids
@@ -339,6 +342,20 @@ def test_all_who_wait_can_be_told_something_else() -> None:
         await until(lambda: pool.outcomes == ["stopped"] * 3)
 
     with_pool(1, act)
+
+
+def test_a_pool_that_is_stopped_at_work_leaves_no_error_unheard(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def act(pool: Counted) -> None:
+        waiter = asyncio.create_task(pool.run(work.walk, 300_000))
+        await until(lambda: pool.busy == 1)
+        pool.stop()
+        waiter.cancel()
+
+    with_pool(1, act)
+    gc.collect()
+    assert caplog.text == ""
 
 
 # The queue ---------------------------------------------------------------------------------------
