@@ -4,6 +4,8 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 DOCKER ?= docker
 IMAGE ?= gradient-highways
+# More than two cores: what waits for a server or a browser leaves them to others.
+TEST_PROCESSES ?= 3
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -12,7 +14,7 @@ UV_VERSION := 0.13.8
 PIP_AUDIT_VERSION := 2.10.1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench image pictures container-check lock audit clean assets
+.PHONY: help run test quick lint format bench image pictures container-check lock audit clean assets
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -21,7 +23,10 @@ run: $(VENV)/run.stamp assets ## set up once, then serve on HOST (127.0.0.1) and
 	@HOST='$(HOST)' PORT='$(PORT)' exec $(PY) -m app
 
 test: $(VENV)/browser.stamp assets ## set up once, then run every test; ARGS="-k links" passes arguments on
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest -n $(TEST_PROCESSES) $(ARGS)
+
+quick: $(VENV)/dev.stamp assets ## what changes most, within a minute or so: no server, no browser, nothing slow
+	$(PY) -m pytest -n 2 -m 'not browser and not server and not slow' $(ARGS)
 
 lint: $(VENV)/dev.stamp ## ruff, its formatting, mypy
 	$(PY) -m ruff check .

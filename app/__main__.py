@@ -2,18 +2,16 @@
 
 import argparse
 import resource
-import signal
-import sys
+
+from app.signals import exit_at_once, on_ending
 
 OTHER_FILES = 256  # what is open beside connections
 
 
 def main() -> None:
     """Serve until SIGTERM or Ctrl-C; both are a good end."""
-    # The web server ends by the signal that it was sent, once all is done. First of all, for to
-    # import the rest takes a second, in which one may be asked to end.
-    for one in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(one, lambda *_: sys.exit(0))
+    # First of all: importing the rest takes a second, in which one may be asked to end.
+    on_ending(exit_at_once)
     from app import logs, wire
     from app.main import create_app
     from app.settings import settings, table

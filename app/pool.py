@@ -261,6 +261,8 @@ class Pool:
         hung, and another one has its place."""
         worker = self.workers[place]
         reply = asyncio.get_running_loop().run_in_executor(self.threads, worker.call, job.call)
+        # Where the pool is stopped meanwhile, nobody is left to hear that the worker died of it.
+        reply.add_done_callback(lambda reply: reply.cancelled() or reply.exception())
         await asyncio.wait(
             (reply, job.answer), timeout=self.time_limit_s, return_when=asyncio.FIRST_COMPLETED
         )

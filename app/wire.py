@@ -2,6 +2,7 @@
 
 import asyncio
 from socket import SO_SNDBUF, SOL_SOCKET, socket
+from types import FrameType
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -9,6 +10,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from app.compute import Compute
 from app.errors import LARGEST_BODY
 from app.settings import Settings
+from app.signals import exit_at_once, on_ending
 
 REQUEST_WITHIN_S = 10.0  # from opening a connection, or the first byte, to the whole header
 TAKES_WITHIN_S = 30.0  # so long a client may read nothing of what is sent
@@ -44,8 +46,11 @@ def serve(app: object, chosen: Settings, compute: Compute) -> None:
         h11_max_incomplete_event_size=LARGEST_HEADER,
         ws="none",
     )
+    server = Server(config, compute)
+    # Once it has ended, uvicorn puts this handler back and raises what it was sent once more.
+    on_ending(server.handle_exit)
     try:
-        Server(config, compute).run()
+        server.run()
     finally:
         # Whoever presses Ctrl-C twice is in a hurry, and the app has not ended its workers then.
         compute.pool.kill()
@@ -57,6 +62,13 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, compute: Compute) -> None:
         super().__init__(config)
         self.compute = compute
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Called by a signal. While the server starts, nobody waits for anything; and to start
+        takes seconds, on a busy machine many."""
+        if not self.started:
+            exit_at_once(sig, frame)
+        super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         """Called once a signal has come."""

@@ -12,8 +12,9 @@ import os
 import pickle
 import resource
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from traceback import format_exc
 from types import FrameType
@@ -47,12 +48,10 @@ def work(calls: Connection, replies: Connection, memory_bytes: int) -> None:
             raise Interrupted
 
     signal.signal(signal.SIGUSR1, interrupt)
-    # Ctrl-C and a service manager's SIGTERM reach the whole group; the server decides.
-    for ours in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ours, signal.SIG_IGN)
     step_back(memory_bytes)
     keep_freed_memory()
-    replies.send_bytes(READY)
+    with contextlib.suppress(BrokenPipeError):  # the next call tells that the server is gone
+        replies.send_bytes(READY)
     while True:
         try:
             function, arguments = calls.recv()
@@ -114,6 +113,21 @@ def widen(pipe: Connection) -> None:
         fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
+@contextlib.contextmanager
+def deaf_children() -> Iterator[None]:
+    """Processes that this thread starts meanwhile are never reached by SIGINT and SIGTERM: Ctrl-C
+    and a service manager send them to the whole group, and the server decides who ends when.
+
+    They inherit the mask from their first moment, before any handler could be set.
+    """
+    resource_tracker.ensure_running()  # to start it would undo the mask (Python 3.11)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class Worker:
     """One process, a pipe to it and one from it."""
 
@@ -124,7 +138,8 @@ class Worker:
         self.process = CONTEXT.Process(
             target=work, args=(calls, replies, memory_bytes), daemon=True
         )
-        self.process.start()
+        with deaf_children():
+            self.process.start()
         calls.close()
         replies.close()
         self.replies.recv_bytes()  # READY: from now on it can be interrupted

@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.conftest import TOP, free_port
 from tests.load.processes import command, tree
 
-START_LIMIT_S = 60
+START_LIMIT_S = 180
 NOWHERE_ELSE = ("--host", "127.0.0.1", "--no-dashboard", "--dashboard-address", "127.0.0.1:0")
 REGISTERED = "distributed.worker - INFO -         Registered to"
 ENVIRONMENT = {

@@ -71,6 +71,7 @@ def test_pictures_are_png(client: TestClient, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", [*COMPUTED, *PAGES, "/api"])
+@pytest.mark.slow
 def test_every_cell_is_answered_at_every_address(client: TestClient, path: str) -> None:
     bodies = set()
     for cell in CELLS:
@@ -103,6 +104,7 @@ SEEN = {"unit": "1", "step": "3", "order": "survival", "lag": "log", "floor": "-
 
 
 @pytest.mark.parametrize("path", WITH_VIEW)
+@pytest.mark.slow
 def test_view_keys_count_where_there_is_something_to_see(client: TestClient, path: str) -> None:
     keys = [key for key in LENSES[lens_of(path)].KEYS if key in SEEN]
     seen = "".join(f"&{key}={value}" for key, value in SEEN.items() if key in keys)
@@ -161,6 +163,7 @@ def test_every_computed_answer_says_where_its_time_went(client: TestClient, path
 
 
 @pytest.mark.parametrize("path", TEXT)
+@pytest.mark.slow
 def test_text_is_compressed_for_clients_that_take_it(client: TestClient, path: str) -> None:
     plain = client.get(f"{path}?{SMALL}", headers={"Accept-Encoding": "identity"})
     assert "content-encoding" not in plain.headers

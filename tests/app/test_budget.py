@@ -138,6 +138,7 @@ def fresh() -> Iterator[ProcessPoolExecutor]:
 @pytest.mark.parametrize(("T", "H"), [(20000, 32), (300, 256), (100, 32)])
 # (A map has bounds of its own; claims have no experiment.)
 @pytest.mark.parametrize("lens", [lens for lens in LENSES if lens not in {"claims", *IN_CHUNKS}])
+@pytest.mark.slow
 def test_no_lens_takes_more_memory_than_is_reckoned(
     fresh: ProcessPoolExecutor, lens: str, T: int, H: int
 ) -> None:
@@ -170,6 +171,7 @@ LETTERS = "".join(chr(0x4E00 + n) for n in range(1000))
         ("cell", Experiment(H=8, T=2000), Focus(updates=2, batch=1, task="text")),
     ],
 )
+@pytest.mark.slow
 def test_no_chunk_of_training_takes_more_memory_than_is_reckoned(
     fresh: ProcessPoolExecutor, network: str, experiment: Experiment, focus: Focus
 ) -> None:

@@ -23,7 +23,9 @@ from tests.app import chunks, work
 from tests.cluster import Here, cluster
 from tests.load.processes import process, tree
 
-NOTICED_WITHIN_S = 5.0
+pytestmark = pytest.mark.server
+
+NOTICED_WITHIN_S = 30.0  # 5 on a quiet machine; the work itself would take a minute
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +69,7 @@ def with_cluster(address: str, act: Callable[[Cluster], Awaitable[None]]) -> Non
     asyncio.run(run())
 
 
-async def until(fact: Callable[[], object], limit_s: float = 20.0) -> float:
+async def until(fact: Callable[[], object], limit_s: float = 120.0) -> float:
     """Wait for something to become true; how long that took."""
     start = time.monotonic()
     while not fact():
@@ -169,7 +171,7 @@ def test_work_dropped_at_the_very_moment_it_is_sent_is_forgotten(here: Here) -> 
             await asyncio.sleep(0.001)
             waiter.cancel()
         await until(lambda: not found.asides)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(120):
             while await tasks_of(found):
                 await asyncio.sleep(0.02)
 

@@ -91,11 +91,13 @@ def check_against_the_engine(framework: str, names: Iterable[str], folder: Path)
 
 
 @pytest.mark.torch
+@pytest.mark.slow
 def test_the_torch_scripts_print_the_engines_numbers_for_every_cell(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     check_against_the_engine("torch", EXPERIMENTS, tmp_path)
 
 
+@pytest.mark.slow
 def test_the_jax_scripts_print_the_engines_numbers(tmp_path: Path) -> None:
     """The cells' lines are the same as torch's; compiling them takes JAX seconds each."""
     check_against_the_engine("jax", ("lstm", "peephole", "gru", "saturated"), tmp_path)

@@ -35,7 +35,7 @@ RIGHT, WRONG = schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode
 def test_every_address_answers_as_it_is_described(
     description: Any, path: str, mode: schemathesis.GenerationMode
 ) -> None:
-    @settings(max_examples=20)
+    @settings(max_examples=12)
     @given(description[path]["GET"].as_strategy(generation_mode=mode))
     def answers(case: schemathesis.Case) -> None:
         for key, most in MOST.items():

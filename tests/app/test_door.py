@@ -5,7 +5,6 @@ import json
 import logging
 import re
 import threading
-import time
 from typing import Any
 
 import pytest
@@ -19,6 +18,7 @@ from app.main import create_app
 from app.settings import Settings
 from app.watch import Watch
 from tests.app.samples import OF_EVERY_SORT, PAGES
+from tests.waiting import until
 
 EVERYWHERE = [*PAGES, *OF_EVERY_SORT, "/embed/highway", "/api", "/healthz", "/nowhere", "/?T=0"]
 
@@ -145,11 +145,8 @@ def test_a_client_that_hangs_up_takes_its_work_along(app: FastAPI, client: TestC
     assert client.portal is not None
     client.portal.call(app, scope, receive, send)
     assert statuses[0] == 499
-    until = time.monotonic() + 10
-    while number(app, "jobs_total", outcome="stopped") == before and time.monotonic() < until:
-        time.sleep(0.02)
-    assert number(app, "jobs_total", outcome="stopped") == before + 1
-    assert number(app, "workers_busy") == 0
+    until(lambda: number(app, "jobs_total", outcome="stopped") == before + 1)
+    until(lambda: number(app, "workers_busy") == 0)
 
 
 # Counts ------------------------------------------------------------------------------------------

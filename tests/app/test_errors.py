@@ -16,6 +16,7 @@ TOO_LARGE = ["T=20000&H=256", "T=1987&H=256", "T=20000&H=119&b_f=2", "H=256&T=20
 
 @pytest.mark.parametrize("path", [*OF_EVERY_SORT, *SKETCHES])
 @pytest.mark.parametrize("query", TOO_LARGE)
+@pytest.mark.slow
 def test_what_costs_too_much_is_refused_alike_at_every_address(
     client: TestClient, path: str, query: str
 ) -> None:
@@ -78,6 +79,7 @@ def test_states_that_leave_float64_are_refused_with_the_step_and_the_knob(
 
 
 @pytest.mark.parametrize("path", COMPUTED)
+@pytest.mark.slow
 def test_states_that_leave_float64_are_refused_wherever_they_are_needed(
     client: TestClient, path: str
 ) -> None:

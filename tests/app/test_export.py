@@ -65,6 +65,7 @@ def test_its_numbers_are_those_of_the_api(query: str) -> None:
 
 
 @pytest.mark.parametrize("lens", LENSES)
+@pytest.mark.slow
 def test_every_lens_can_be_taken(lens: str) -> None:
     page = taken(lens, "T=12&H=3&D=2")
     assert page.one("h1").text == LENSES[lens].QUESTION

@@ -1,12 +1,8 @@
 """The running service: it starts ready, tells how it is, takes any request, and ends cleanly."""
 
 import asyncio
-import os
 import signal
 import socket
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,9 +14,13 @@ from starlette.testclient import TestClient
 
 from app.main import create_app
 from app.settings import Settings
-from tests.conftest import TOP, running_server
+from tests.conftest import running_server
 from tests.load.processes import process as found
 from tests.load.processes import tree
+from tests.load.serving import gauges
+from tests.waiting import PATIENCE_S, until
+
+pytestmark = pytest.mark.server
 
 
 def test_health_and_readiness_are_told(client: TestClient) -> None:
@@ -113,7 +113,7 @@ def test_an_address_that_is_too_long_is_refused_by_a_real_server(server: str, le
     """Up to 64 kB: what is longer the parser refuses before the app (400)."""
     place = urlsplit(server)
     request = b"GET /api/highway?text=" + b"x" * length + b" HTTP/1.1\r\nHost: x\r\n\r\n"
-    with socket.create_connection((place.hostname, place.port), timeout=10) as connection:
+    with socket.create_connection((place.hostname, place.port), timeout=PATIENCE_S) as connection:
         try:
             connection.sendall(request)
             answer = connection.recv(4096)
@@ -122,51 +122,33 @@ def test_an_address_that_is_too_long_is_refused_by_a_real_server(server: str, le
     assert answer.startswith(b"HTTP/1.1 414"), answer[:200]
 
 
-def test_a_server_ends_well_within_seconds_of_being_asked_to(tmp_path: Path) -> None:
+def test_a_server_ends_well_when_asked_to(tmp_path: Path) -> None:
     log = tmp_path / "log.txt"
     with running_server(log) as (address, process):
         with httpx2.Client(base_url=address, trust_env=False) as remote:
             assert remote.get("/api/highway?T=7&H=2").status_code == 200
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE_S) == 0
     text = log.read_text()
     assert "Traceback" not in text and "ERROR" not in text, text
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("at", ["", "Waiting for application startup"])
-def test_a_server_asked_to_end_while_it_starts_ends_well(
-    tmp_path: Path, number: signal.Signals, at: str
-) -> None:
-    log = tmp_path / "log.txt"
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "app"],
-            env=os.environ | {"PORT": "0", "WORKERS": "1"},
-            cwd=TOP,
-            stderr=out,
-        )
-    time.sleep(0.3)
-    while at not in log.read_text():
-        time.sleep(0.01)
-    process.send_signal(number)
-    assert process.wait(30) == 0
-    assert "Traceback" not in log.read_text()
-
-
 def test_who_presses_ctrl_c_twice_need_not_wait(tmp_path: Path) -> None:
-    with running_server(tmp_path / "log.txt") as (address, process), connected(address) as busy:
-        busy.sendall(b"GET /api/highway?T=20000&H=100 HTTP/1.1\r\nHost: x\r\n\r\n")
-        time.sleep(0.3)
+    """What a polite end goes through in the end is left out."""
+    log = tmp_path / "log.txt"
+    with running_server(log) as (address, process), connected(address) as busy:
+        busy.sendall(b"GET /api/horizon?T=20000&H=100 HTTP/1.1\r\nHost: x\r\n\r\n")
+        until(lambda: asyncio.run(gauges(address)).busy, "nobody works")
         process.send_signal(signal.SIGINT)
-        time.sleep(0.5)
+        until(lambda: "Waiting for connections" in log.read_text(), "it goes on")
         process.send_signal(signal.SIGINT)
-        assert process.wait(5) == 0
+        assert process.wait(PATIENCE_S) == 0
+    assert "application shutdown" not in log.read_text()
 
 
 def connected(server: str) -> socket.socket:
     place = urlsplit(server)
-    return socket.create_connection((place.hostname, place.port), timeout=20)
+    return socket.create_connection((place.hostname, place.port), timeout=PATIENCE_S)
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="Linux tells it there")
@@ -177,7 +159,4 @@ def test_a_server_that_is_killed_leaves_no_process_behind(tmp_path: Path) -> Non
             below = [one.pid for one in tree(process.pid) if one.pid != process.pid]
             process.kill()
         assert len(below) >= 3
-        until = time.monotonic() + 20
-        while any(map(found, below)) and time.monotonic() < until:
-            time.sleep(0.1)
-        assert not [pid for pid in below if found(pid)]
+        until(lambda: not any(map(found, below)), "a process is left behind")

@@ -85,6 +85,7 @@ def test_a_canonical_link_is_answered_at_once(client: TestClient, query: str) ->
 
 
 @pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
+@pytest.mark.slow
 def test_every_link_of_a_page_works(client: TestClient, query: str) -> None:
     page = opened(client, f"/?{query}")
     links = {a.attributes["href"] for a in page.all("a")} - {"#main"}
@@ -657,6 +658,7 @@ def test_head_answers_as_get_on_pages(client: TestClient) -> None:
             assert head.headers[name] == got.headers[name]
 
 
+@pytest.mark.slow
 def test_the_api_pages_examples_work(client: TestClient) -> None:
     page = opened(client, "/api")
     addresses = [a.attributes["href"] for a in page.one("main").all("a")]

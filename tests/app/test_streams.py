@@ -93,7 +93,7 @@ def test_a_silent_stream_shows_that_it_lives(
 ) -> None:
     async def slow(works: Works, work: Work) -> AsyncGenerator[Any, None]:
         with work.watched():
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(1.0)
             yield work.known
 
     monkeypatch.setattr("fastapi.routing._PING_INTERVAL", 0.1)

@@ -93,6 +93,7 @@ def test_a_training_that_costs_too_much_is_refused_wherever_it_is_looked_at(
     assert "lower" in answer.json()["detail"] and answer.json()["nearest"]
 
 
+@pytest.mark.slow
 def test_a_sequence_may_be_wider_and_longer_than_a_links_own(client: TestClient) -> None:
     letters = "".join(map(chr, range(0x4E00, 0x4E50)))
     wide = f"/api/compare?T=5&H=2&task=text&words={letters}&batch=1&trained=1&vs_signal=copy"

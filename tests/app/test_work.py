@@ -288,35 +288,44 @@ def test_a_training_that_is_let_in_is_kept_whatever_was_before(
 # Time --------------------------------------------------------------------------------------------
 
 
-def test_the_time_left_of_a_map_is_that_of_what_is_missing() -> None:
+def passed(monkeypatch: pytest.MonkeyPatch, work: Any, seconds: float) -> None:
+    """From now on it is always so long since the work began."""
+    monkeypatch.setattr("app.work.monotonic", lambda: work.began + seconds)
+
+
+def test_the_time_left_of_a_map_is_that_of_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async def act(works: Works, pool: Own) -> None:
         pool.let.clear()
         work = works.of("phase", asked())
         assert work.left_s() is None
-        work.began -= 10
+        passed(monkeypatch, work, 10)
         work.known = Known(share=0.25)
-        assert work.left_s() == pytest.approx(30, rel=0.01)
+        assert work.left_s() == pytest.approx(30)
         work.task.cancel()
 
     with_works(act)
 
 
-def test_the_time_left_of_a_training_is_that_of_its_longer_chain() -> None:
+def test_the_time_left_of_a_training_is_that_of_its_longer_chain(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async def act(works: Works, pool: Own) -> None:
         pool.let.clear()
         work = works.of("training", LESSON)
         assert work.left_s() is None
-        work.began -= 10
+        passed(monkeypatch, work, 10)
         ten, twenty = (
             training.computed.chunk(*LESSON[:2], "cell", None, n).learner for n in (10, 20)
         )
         slow, fast = (training.chains.Chain(one, update_s=0.1) for one in (ten, twenty))
         work.known = Known(share=0.5, kept={"cell": slow, "rnn": fast})
-        assert work.left_s() == pytest.approx(20, rel=0.01)
+        assert work.left_s() == pytest.approx(20)
         # Who has solved the task early takes no more time.
         ended = training.chains.Chain(ten, course=training.Course((), "solved"))
         work.known = Known(share=0.5, kept={"cell": ended, "rnn": fast})
-        assert work.left_s() == pytest.approx(5, rel=0.01)
+        assert work.left_s() == pytest.approx(5)
         work.task.cancel()
 
     with_works(act)

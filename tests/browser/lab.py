@@ -11,7 +11,7 @@ import numpy as np
 from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request
 
 PROBE = Path(__file__).with_name("probe.js")
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0  # so long only where it never comes
 
 READ_FIGURE = """() => {
   const { data, layout } = document.querySelector(".plot");

@@ -34,12 +34,12 @@ def share(page: Page) -> float:
 
 def done(page: Page) -> None:
     """Wait until the work has come to its end."""
-    expect(page.locator("#toil .left")).to_have_text("Done", timeout=120e3)
+    expect(page.locator("#toil .left")).to_have_text("Done", timeout=300e3)
 
 
 def beyond(page: Page, least: float) -> float:
     """Wait until more of the work is done than that."""
-    page.wait_for_function(f"() => ({SHARE})() > {least}", timeout=60e3)
+    page.wait_for_function(f"() => ({SHARE})() > {least}", timeout=300e3)
     return share(page)
 
 
@@ -302,7 +302,7 @@ def test_without_scripts_the_default_map_is_there_in_the_end(visit: Visit) -> No
     lab.page.goto(lab.server + "/phase")
     expect(lab.page.locator("h1")).to_have_text(LENSES["phase"].QUESTION)
     picture = lab.page.locator("main picture img")
-    expect(picture).to_have_js_property("naturalWidth", 1200, timeout=180e3)
+    expect(picture).to_have_js_property("naturalWidth", 1200, timeout=300e3)
     lab.page.reload()
     expect(lab.page.locator("#reading")).to_contain_text(re.compile(r"^On \d+% of this map"))
     expect(lab.page.locator("meta[http-equiv=refresh]")).to_have_count(0)

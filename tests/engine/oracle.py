@@ -19,6 +19,7 @@ import numpy as np
 from lstm_engine.weights import Weights
 
 jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_disable_most_optimizations", True)
 
 
 @jax.custom_jvp

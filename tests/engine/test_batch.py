@@ -138,6 +138,7 @@ def test_sixty_four_rnns_together_are_the_sixty_four_alone(act: str) -> None:
 
 @pytest.mark.parametrize(("T", "H"), [(1, 2), (2, 8), (70, 1), (70, 3), (70, 17), (400, 8)])
 @pytest.mark.parametrize("name", CELLS)
+@pytest.mark.slow
 def test_a_member_that_needs_care_disturbs_no_other(name: str, T: int, H: int) -> None:
     each_is_alone_in_its_row(CELLS[name], mixed(name, T, H))
 

@@ -53,6 +53,7 @@ def test_blocks_are_those_of_the_product_of_jacobians(name: str, gain: float) ->
 
 
 @pytest.mark.parametrize("name", TWO_STATES)
+@pytest.mark.slow
 def test_blocks_agree_with_autodiff(name: str) -> None:
     """The cells' equations as their papers give them, from the state at step t to the last one."""
     jax = pytest.importorskip("jax")
@@ -85,6 +86,7 @@ def test_blocks_agree_with_autodiff(name: str) -> None:
         ({"i": -20, "f": -20, "o": -20}, 1.0, 40),
     ],
 )
+@pytest.mark.slow
 def test_blocks_agree_with_mpmath_where_float64_ends(
     biases: dict[str, float], gain: float, T: int
 ) -> None:

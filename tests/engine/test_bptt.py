@@ -54,6 +54,7 @@ def assert_close(ours: np.ndarray, theirs: np.ndarray, what: object = "") -> Non
 
 
 @every_cell
+@pytest.mark.slow
 def test_every_gradient_is_that_of_autodiff(name: str) -> None:
     cell = BY_NAME[name]
 

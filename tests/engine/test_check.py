@@ -50,6 +50,7 @@ def agrees(estimate: Estimate, tolerance: float) -> bool:
 
 
 @every_cell
+@pytest.mark.slow
 def test_three_methods_agree_on_random_experiments(name: str) -> None:
     """To 1e-12 and 1e-6, or as far as rounding in weights and states lets the number be known.
 
@@ -173,6 +174,7 @@ def test_an_exploding_linear_network_is_checked_too() -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
+@pytest.mark.slow
 def test_in_chaos_neither_run_gives_a_number(seed: int) -> None:
     weights = draw_cell(lstm, "normal", 8, 32, seed=seed, gain=10.0, biases={"f": 5.0})
     x = draw_inputs("noise", 500, 8, seed=seed)

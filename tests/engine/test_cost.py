@@ -23,8 +23,8 @@ from lstm_engine.cost import peak_bytes
 SHAPES = [
     # T, D, H, B
     (100, 4, 8, 1),
-    (2000, 8, 32, 1),
-    (500, 8, 128, 1),
+    (700, 8, 32, 1),
+    (120, 8, 128, 1),
     (50, 64, 256, 1),
     (600, 64, 8, 1),
     (100, 4, 8, 64),
@@ -68,6 +68,7 @@ def measured(name: str, T: int, D: int, H: int, B: int = 1) -> int:
 
 @pytest.mark.parametrize(("T", "D", "H", "B"), SHAPES)
 @pytest.mark.parametrize("name", CELLS)
+@pytest.mark.slow
 def test_prediction_is_within_half_of_what_is_measured(
     name: str, T: int, D: int, H: int, B: int
 ) -> None:
@@ -75,12 +76,13 @@ def test_prediction_is_within_half_of_what_is_measured(
     assert 1 / 1.5 < ratio < 1.5
 
 
-@pytest.mark.parametrize("name", ["lstm", pytest.param("peephole", marks=pytest.mark.slow)])
-def test_twenty_thousand_steps_of_32_units_take_less_than_200_MB(name: str) -> None:
-    """The LSTM, whose forward pass is its own, and the one with most to keep of the others."""
-    predicted, peak = peak_bytes(CELLS[name], 20000, 8, 32), measured(name, 20000, 8, 32)
+@pytest.mark.slow
+def test_twenty_thousand_steps_of_32_units_take_less_than_200_MB() -> None:
+    """Measured for the LSTM, whose forward pass is its own; of the others as it is predicted."""
+    predicted, peak = peak_bytes(CELLS["lstm"], 20000, 8, 32), measured("lstm", 20000, 8, 32)
     assert 1 / 1.5 < predicted / peak < 1.5
-    assert max(predicted, peak) < LIMIT_BYTES
+    assert peak < LIMIT_BYTES
+    assert max(peak_bytes(cell, 20000, 8, 32) for cell in CELLS.values()) < LIMIT_BYTES
 
 
 @pytest.mark.parametrize("name", CELLS)

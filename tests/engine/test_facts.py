@@ -35,6 +35,7 @@ def exact_and_direct(weights: Weights, x: np.ndarray) -> tuple[np.ndarray, np.nd
         ("pytorch", 0, 100, 0.35, 0.40),
     ],
 )
+@pytest.mark.slow
 def test_frameworks_differ_by_many_decades(
     init: str, b_f: float, chrono: int, direct: float, exact: float
 ) -> None:

@@ -78,6 +78,7 @@ def test_without_recurrence_a_map_depends_on_the_lag_alone() -> None:
 
 
 @pytest.mark.parametrize("name", [*CELLS, *(f"rnn-{act}" for act in NONLINEARITIES)])
+@pytest.mark.slow
 def test_an_end_before_the_last_step_agrees_with_autodiff(name: str) -> None:
     pytest.importorskip("jax")
     from tests.engine import oracle

@@ -56,6 +56,7 @@ def test_rows_of_any_size_keep_every_singular_value(
     zeros=st.sampled_from(["none", "below", "above", "half"]),
     rates=st.sampled_from(["rising", "falling", "a cycle"]),
 )
+@pytest.mark.slow
 def test_one_matrix_two_hundred_times(seed: int, n: int, zeros: str, rates: str) -> None:
     """Its rows turn parallel unless they are set right on the way."""
     pick = np.random.RandomState(seed)

@@ -80,6 +80,7 @@ def tally() -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("number", range(60))
+@pytest.mark.slow
 def test_every_entry_agrees_with_autodiff(number: int, tally: dict) -> None:
     e = experiment(number)
     survival = cell_survival(lstm, lstm.forward(e["cell"], e["x"]), e["cell"])

@@ -100,6 +100,7 @@ def test_no_unit_is_a_false_zero_without_recurrence(init: str, chrono: int) -> N
 
 
 @pytest.mark.parametrize("gain", [1e-200, 1e-12, 0.05])
+@pytest.mark.slow
 def test_no_unit_is_a_false_zero_with_faint_recurrence(gain: float) -> None:
     """One scale for the whole matrix would lose the quick units; mpmath has them all."""
     reference = pytest.importorskip("tests.engine.reference")
@@ -130,6 +131,7 @@ def test_no_unit_is_a_false_zero_with_faint_recurrence(gain: float) -> None:
         ({"i": -20, "f": -20, "o": -20}, 1.0, 40),
     ],
 )
+@pytest.mark.slow
 def test_every_map_agrees_with_mpmath_where_float64_ends(
     biases: dict[str, float], gain: float, T: int
 ) -> None:
@@ -195,6 +197,7 @@ def test_dead_relu_units_are_true_zeros() -> None:
     assert survival.log10_exact[0, 1] == pytest.approx(50 * np.log10(0.5))
 
 
+@pytest.mark.slow
 def test_twenty_thousand_steps_take_little_memory() -> None:
     import tracemalloc
 

@@ -99,6 +99,7 @@ def assert_tensors_agree(cell: Cell, ours: Parameters, theirs: np.ndarray, D: in
 
 @every_cell
 @every_task
+@pytest.mark.slow
 def test_loss_and_every_gradient_are_those_of_autodiff(name: str, task: str) -> None:
     asked, p = TASKS[task], untrained(name, task)
     examples = draw_examples(task, 1, 3, 1 if task == "copy" else 7, text=TEXT)

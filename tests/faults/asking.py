@@ -11,7 +11,7 @@ from tests.load.client import Answer, Connection, ConnectionLost
 from tests.load.throughput import retry_after
 
 HEALTH_EVERY_S = 0.05
-HEALTH_LIMIT_S = 5.0
+HEALTH_LIMIT_S = 10.0
 LONGEST_PAUSE_S = 0.2
 
 

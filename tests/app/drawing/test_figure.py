@@ -359,6 +359,7 @@ def test_one_knows_what_was_read_at_each_step() -> None:
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "mingru"])
 @pytest.mark.parametrize("lens", LENSES)
+@pytest.mark.slow
 def test_every_panel_has_its_place_without_overlap_and_every_scale_its_bar(
     lens: str, cell: str
 ) -> None:

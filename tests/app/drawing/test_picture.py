@@ -414,6 +414,7 @@ def test_a_minus_is_as_wide_as_a_digit_and_stands_at_its_middle(
     ],
     ids=["plain", "all", "beyond", "log"],
 )
+@pytest.mark.slow
 def test_every_picture_can_be_drawn(query: str, view: dict[str, object]) -> None:
     found = of(query, **view)
     for width, scale in (("wide", 1.0), ("narrow", 2.0)):

@@ -385,6 +385,7 @@ def test_a_figure_without_time_says_so() -> None:
 
 @pytest.mark.parametrize("lens", LENSES)
 @pytest.mark.parametrize("width", ["wide", "narrow", "preview"])
+@pytest.mark.slow
 def test_every_lenss_figure_is_one_that_plotly_takes(lens: str, width: str) -> None:
     asked_for = read(b"T=9&H=3&D=2", with_view=False)
     module = LENSES[lens]

@@ -57,6 +57,7 @@ def images(root: ElementTree.Element) -> list[np.ndarray]:
 
 @pytest.mark.parametrize("lens", LENSES)
 @pytest.mark.parametrize("width", ["wide", "narrow", "preview"])
+@pytest.mark.slow
 def test_every_lens_is_drawn_complete_in_itself(lens: str, width: str) -> None:
     asked = read(b"T=9&H=3&D=2&signal=text&text=%3Cb%3E%26%00%0A%22", with_view=False)
     module = LENSES[lens]

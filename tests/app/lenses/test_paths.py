@@ -177,6 +177,7 @@ def test_a_cell_has_four_blocks_or_says_why_there_is_one(cell: str) -> None:
 
 
 @pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.slow
 def test_titles_fit_over_their_panels_even_on_a_phone(cell: str) -> None:
     figure = paths.figure(found(Focus(s=19990), cell=cell, T=20000, H=2), View())
     pen = Pen(1, 1, 1.0)

@@ -385,6 +385,7 @@ def test_a_finer_lattice_has_the_places_of_a_coarser_one() -> None:
             assert len(fine) and (stride > 1 or len(fine) == count)
 
 
+@pytest.mark.slow
 def test_chunks_that_answer_in_any_order_bring_the_same_bits() -> None:
     one, focus = asked(DEAR, x_points=9, y_points=9, seeds=2)
     calm = progresses(one, focus)
@@ -415,6 +416,7 @@ def test_a_stage_tells_its_own_points_and_no_others() -> None:
         assert (progress.kept.known | ~known).all()
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_where_another_was_left(monkeypatch: pytest.MonkeyPatch) -> None:
     one, focus = asked(DEAR, x_points=7, y_points=7)
     every = progresses(one, focus)
@@ -475,6 +477,7 @@ def every_part(one: Experiment, focus: Focus) -> list[Phase]:
 
 @pytest.mark.parametrize("quantity", NAMES)
 @pytest.mark.parametrize("y", ["gain", "none", "T"])
+@pytest.mark.slow
 def test_parts_of_a_map_are_told_and_drawn(quantity: str, y: str) -> None:
     one, focus = asked({"H": 3}, quantity=quantity, y=y)
     for part in every_part(one, focus):

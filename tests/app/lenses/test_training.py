@@ -362,6 +362,7 @@ def off() -> list[float]:
     return found
 
 
+@pytest.mark.slow
 def test_updates_take_about_what_is_reckoned() -> None:
     told = subprocess.run(
         [sys.executable, "-c", f"from {__name__} import off; print(*off())"],

@@ -116,6 +116,7 @@ def maps_of(name: str, weights: Weights, x: np.ndarray) -> tuple[np.ndarray, ...
 
 
 @every_cell
+@pytest.mark.slow
 def test_every_entry_of_the_maps_agrees_with_autodiff(name: str) -> None:
     compared, left_out = 0, 0
 
