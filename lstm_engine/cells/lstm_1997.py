@@ -36,7 +36,7 @@ RECURRENT, PEEPHOLES = True, False
 
 @dataclass(frozen=True)
 class States:
-    """Everything a forward pass leaves behind; h[0] and c[0] are the initial zeros."""
+    """Everything a forward pass leaves behind; h[0] and c[0] are the initial states."""
 
     h: Array  # (…, T+1, H)
     c: Array  # (…, T+1, H)

@@ -26,7 +26,7 @@ RECURRENT, PEEPHOLES = False, False
 
 @dataclass(frozen=True)
 class States:
-    """Everything a forward pass leaves behind; h[0] is the initial zeros, and c is h."""
+    """Everything a forward pass leaves behind; h[0] is the initial state, and c is h."""
 
     h: Array  # (…, T+1, H)
     c: Array

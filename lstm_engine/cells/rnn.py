@@ -21,7 +21,7 @@ from lstm_engine.weights import Weights
 
 @dataclass(frozen=True)
 class RnnStates:
-    """Everything a forward pass leaves behind; h[0] is the initial zeros, and c is h."""
+    """Everything a forward pass leaves behind; h[0] is the initial state, and c is h."""
 
     h: Array  # (…, T+1, H)
     c: Array
