@@ -26,7 +26,7 @@ from lstm_engine.scaled_array import (
     times,
     times_matrix,
 )
-from lstm_engine.validation import backward, integer, one_of
+from lstm_engine.validation import backward, gradient_at_the_end, integer, one_of
 from lstm_engine.weights import Weights, stream
 
 LOSSES = ("last", "every")
@@ -110,17 +110,16 @@ def bptt(
         `dh` and `dc` are the gradients at h_0 and c_0.
 
     Raises:
-        ValueError: where `dc_T` is not (…, H).
+        ValueError: where `dc_T` is not (…, H), or not finite.
 
     Source: `docs/math.md`, "The full backward pass".
     """
     states, weights, x, dh = backward(cell, states, weights, x, dh)
     lead, (T, H) = states.h.shape[:-2], (x.shape[-2], states.h.shape[-1])
-    if dc_T is not None and np.shape(dc_T)[-1:] != (H,):
-        raise ValueError(f"dc_T is {np.shape(dc_T)}, it must be (…, {H})")
+    last = np.zeros(H) if dc_T is None else gradient_at_the_end("dc_T", dc_T, states)
     with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
         loss = np.broadcast_to(dh, (*lead, T, H))
-        last = np.broadcast_to(0.0 if dc_T is None else dc_T, (*lead, H))
+        last = np.broadcast_to(last, (*lead, H))
         gates = cell.gate_derivatives(states, weights, x)
         dc, dh_total = _walk_back(cell, states, weights, gates, loss, last)
         found, from_x, from_h = _at_gates(gates, dc, dh_total, cell.RECURRENT)

@@ -201,7 +201,13 @@ def start_states(
             raise ValueError(f"start: {name} is {np.shape(state)}, it must be (…, {H})")
     if one_state and not np.array_equal(*pair):
         raise ValueError("start: h is c itself in this cell, but h_0 and c_0 differ")
-    lead = np.broadcast_shapes(lead, *(np.shape(state)[:-1] for state in pair))
+    try:
+        lead = np.broadcast_shapes(lead, *(np.shape(state)[:-1] for state in pair))
+    except ValueError:
+        shapes = " and ".join(str(np.shape(state)) for state in pair)
+        raise ValueError(
+            f"start: h_0 and c_0 are {shapes}; x and the weights have leading axes {lead}"
+        ) from None
     h, c = (np.array(np.broadcast_to(state, (*lead, H))) for state in pair)
     return h, c
 

@@ -66,10 +66,23 @@ def _signed_run(
             f"x is {x.shape} and weights.weight_ih {weights.weight_ih.shape}: "
             "their leading axes must be the same"
         ) from None
+    start = tuple(map(_start, start))
+    named = {name: _start(value) for name, value in named.items()}
     if not x.shape[-2]:
         return _no_steps(cell, forward, weights, x, *start, **named)
     states = forward(weights, x, *start, **named)
     return _noted(states, "_checksum", checksum(cell, weights))
+
+
+def _start(start: Any) -> Any:
+    """Given initial states as float64: a pair (h_0, c_0), or h_0 alone; the cell knows which."""
+    if start is None or (isinstance(start, tuple) and len(start) != 2):
+        return start
+    if not isinstance(start, tuple):
+        return array("start: h_0", start)
+    return tuple(
+        array(f"start: {name}", part) for name, part in zip(("h_0", "c_0"), start, strict=True)
+    )
 
 
 def _no_steps(
@@ -258,6 +271,17 @@ def _refuse_other_inputs(cell: Any, states: Any, weights: "Weights", x: Array) -
                     f"x does not lead to these states, states.{field.name} is off by "
                     f"{off.max():.2g}: give the x that {cell.NAME}'s forward was given"
                 )
+
+
+def gradient_at_the_end(name: str, value: Any, states: Any) -> Array:
+    """A gradient at the last step's units, (…, H), with the leading axes of states or none."""
+    *lead, _, H = states.h.shape
+    result = shaped(name, value, (H,), "(…, H)")
+    if result.shape[:-1] not in ((), tuple(lead)):
+        raise ValueError(
+            f"{name} is {result.shape}: its leading axes must be those of states, {tuple(lead)}"
+        )
+    return result
 
 
 def gradients_at_a_step(states: Any, **gradients: Any) -> tuple[Array, ...]:

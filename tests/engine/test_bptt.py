@@ -524,7 +524,7 @@ def test_a_start_or_a_gradient_of_another_shape_is_refused() -> None:
         lstm.forward(weights, x, np.zeros(4))
     with pytest.raises(ValueError, match=r"c_0 is \(5,\), it must be \(…, 4\)"):
         lstm.forward(weights, x, (np.zeros(4), np.zeros(5)))
-    with pytest.raises(ValueError, match=r"dc_T is \(5,\), it must be \(…, 4\)"):
+    with pytest.raises(ValueError, match=r"dc_T is \(5,\): it must be \(…, H\) = \(4,\)"):
         flow("lstm", weights, x, linear_loss("last", 12, 4), dc_T=np.zeros(5))
 
 

@@ -2,6 +2,7 @@
 
 import fractions
 import pickle
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from types import SimpleNamespace
@@ -74,15 +75,19 @@ VANILLA = run("rnn")
 SETTING = engine.Setting(T=4, batch=3)
 LEARNER = engine.begin(lstm, engine.draw_cell(lstm, "keras", 2, H, seed=0), SETTING)
 EXAMPLES = engine.draw_examples("adding", 1, 3, 4)
+START = np.zeros(H), np.ones(H)
 OF_LSTM = {"cell": lstm, "states": BASE.states, "weights": BASE.weights}
 OF_RNN = {"rnn": VANILLA.cell, "states": VANILLA.states, "weights": VANILLA.weights}
 GRADIENT = engine.bptt(lstm, BASE.states, BASE.weights, BASE.x, DH).weights
 
 # Every function that the library exports, with arguments that it takes.
 PUBLIC: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
-    "forward": (lstm.forward, {"weights": BASE.weights, "x": BASE.x}),
+    "forward": (lstm.forward, {"weights": BASE.weights, "x": BASE.x, "start": START}),
     "Rnn": (Rnn, {"act": "tanh"}),
-    "Rnn.forward": (VANILLA.cell.forward, {"weights": VANILLA.weights, "x": VANILLA.x}),
+    "Rnn.forward": (
+        VANILLA.cell.forward,
+        {"weights": VANILLA.weights, "x": VANILLA.x, "start": START[0]},
+    ),
     "draw_cell": (
         engine.draw_cell,
         {
@@ -115,7 +120,7 @@ PUBLIC: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     ),
     "batch": (engine.batch, {"layers": [BASE.weights, BASE.weights]}),
     "linear_loss": (engine.linear_loss, {"on": "last", "T": T, "H": H, "seed": 0}),
-    "bptt": (engine.bptt, {**OF_LSTM, "x": BASE.x, "dh": DH}),
+    "bptt": (engine.bptt, {**OF_LSTM, "x": BASE.x, "dh": DH, "dc_T": np.ones(H)}),
     "cell_survival": (engine.cell_survival, {**OF_LSTM, "steps": [0, 2]}),
     "rnn_survival": (engine.rnn_survival, {**OF_RNN, "steps": [0, 2]}),
     "cell_blocks": (engine.cell_blocks, {**OF_LSTM, "steps": [0, 2], "h_since": 0}),
@@ -550,6 +555,30 @@ def test_a_loss_gradient_of_another_shape_is_refused(shape: tuple[int, ...]) -> 
     with pytest.raises(ValueError) as refused:
         engine.bptt(lstm, BASE.states, BASE.weights, BASE.x, np.ones(shape))
     assert f"dh is {shape}" in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["h_0", "c_0"])
+@pytest.mark.parametrize(
+    "wrong",
+    [np.full(H, np.nan), np.full(H, 1j), np.full(H, "1"), np.ones(H + 1), np.ma.masked_all(H)],
+    ids=["nan", "complex", "words", "one too many", "masked"],
+)
+def test_a_state_to_start_from_is_refused_by_name(name: str, wrong: np.ndarray) -> None:
+    start = {"h_0": np.zeros(H), "c_0": np.zeros(H), name: wrong}
+    with pytest.raises(ValueError, match=f"start: {name} "):
+        lstm.forward(BASE.weights, BASE.x, (start["h_0"], start["c_0"]))
+
+
+def test_states_to_start_from_fit_the_sequences_or_are_refused() -> None:
+    three, two = np.stack([BASE.x] * 3), np.zeros((2, H))
+    with pytest.raises(ValueError, match=r"start: h_0 and c_0 are \(2, 4\) and \(2, 4\).*\(3,\)"):
+        lstm.forward(BASE.weights, three, (two, two))
+
+
+@pytest.mark.parametrize("shape", [(), (T,), (2, H), (H + 1,), (T, H)])
+def test_a_gradient_at_the_last_cell_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=f"dc_T is {re.escape(str(shape))}"):
+        engine.bptt(lstm, BASE.states, BASE.weights, BASE.x, DH, np.ones(shape))
 
 
 def layer_of(cell: str, D: int, H: int) -> Weights:
