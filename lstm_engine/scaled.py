@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lstm_engine.gates import Array
 
-NOTHING = -(2**40)  # the exponent of a row of zeros, below every other
+NOTHING = -(2**61)  # the exponent of a row of zeros, below every other; sums of three fit in int64
 LOG10_2 = float(np.log10(2.0))
 
 Exponents = NDArray[np.int64]

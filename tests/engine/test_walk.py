@@ -260,3 +260,17 @@ def test_running_sum_is_the_cumulative_sum(n: int) -> None:
     np.testing.assert_allclose(
         walk.running_sum(terms), np.cumsum(terms, axis=1), rtol=0, atol=1e-13
     )
+
+
+@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("H", [1, 2])
+def test_no_gate_is_too_far_saturated_for_a_logarithm(name: str, H: int) -> None:
+    """Gates before their nonlinearity are proportional to inputs so large, and ln σ(−a) = −a."""
+    weights = draw_cell(CELLS[name], "keras", 1, H, seed=1)
+    pattern = np.array([[1.0], [-1 / 2], [1 / 3], [-1.0], [1.0], [-1 / 5]])
+    large, larger = (
+        survival_of(name, weights, size * pattern).log10_exact[:-1] for size in (1e11, 1e12)
+    )
+    far = large < -1e6
+    assert not (np.isneginf(larger) & ~np.isneginf(large)).any()
+    np.testing.assert_allclose(larger[far], 10 * large[far], rtol=1e-6)
