@@ -2,6 +2,7 @@
 // own is 0, that of Keras' LSTM 1. On the page of two experiments B has an initialization too.
 // The server declares the names of the fields and what belongs to what.
 
+import { isWrong, mark } from "./fields.js";
 import { follow, queryOf, sliders } from "./link.js";
 
 export class OwnBiases {
@@ -40,15 +41,19 @@ export class OwnBiases {
     const owner = this.#ownerOf(of);
     if (![choice, instead].includes(field.name.slice(of.length))) this.reset();
     else if (owner) {
-      if (owner.name !== this.#owners[of]?.name) this.#set = this.#setTo(owner, of);
+      if (owner.name !== this.#owners[of]?.name) this.#set = this.#setTo(owner, of, shown);
       this.#owners[of] = owner;
       this.#say(shown);
     }
   }
 
-  #setTo({ own }, of) {
+  #setTo({ own }, of, shown) {
     const { bias } = this.#declared;
     const field = this.#form.elements[of + bias];
+    if (own && isWrong(field)) {
+      field.value = shown[field.name] ?? field.defaultValue; // in force: what cannot be read never was
+      mark(field, "");
+    }
     const was = field.value;
     const inForce = this.#valueOf(bias, of);
     if (!own || Number(inForce) === own.value) return null;

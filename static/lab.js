@@ -3,7 +3,7 @@
 import { Newest } from "./api.js";
 import { OwnBiases } from "./biases.js";
 import { copying } from "./copies.js";
-import { mark, stepped, wrongWith } from "./fields.js";
+import { isWrong, mark, stepped, wrongWith } from "./fields.js";
 import { Figure } from "./figure.js";
 import { loadPlotly } from "./library.js";
 import { fill, follow, grey, holdPlaces, lead, name, prepare, queryOf, ready, sliders } from "./link.js";
@@ -63,11 +63,12 @@ export function open(form, left) {
         .map(([key, value]) => [form.elements[key], value])
         .filter(([field, value]) => field && value !== null);
       if (!pairs.length) return null;
-      const before = pairs.map(([field]) => field.value);
+      const before = pairs.map(([field]) => (isWrong(field) ? shown[field.name] ?? "" : field.value));
       const again = pairs.every(([field, value]) => field.value === String(value));
       for (const [field, value] of pairs) {
         if (!again) field.value = value;
         else if ("toggles" in field.dataset) field.value = "";
+        mark(field, "");
       }
       // Who points at the plot goes on pointing at it.
       moved({ picture: false });

@@ -39,11 +39,11 @@ export function queryOf(form, shown = {}) {
   return ["v=1", ...pairs].join("&");
 }
 
-// What the server greyed out has its default for later.
+// What the server greyed out has its default for later; one's own words and numbers show it already.
 export function prepare(form) {
   for (const field of named(form)) {
     if (field.dataset.kind === "numbers") setSeries(field);
-    if ("unused" in field.dataset) own.set(field, field.dataset.default);
+    if ("unused" in field.dataset && !field.dataset.onlyWith) own.set(field, field.dataset.default);
   }
 }
 

@@ -127,6 +127,16 @@ def test_they_do_so_from_the_start(lab: Lab) -> None:
     expect(lab.field("T")).to_have_value("100")
 
 
+def test_numbers_that_play_no_part_yet_keep_their_spaces(lab: Lab) -> None:
+    """So that no comma in them can be decimal once somebody goes on typing."""
+    lab.open("/?v=1&T=9&H=4")
+    before = lab.field("series").input_value()
+    lab.field("b_f").fill("2")
+    lab.until_drawn("/?v=1&T=9&H=4&b_f=2")
+    assert lab.field("series").input_value() == before
+    assert before.startswith("1, 1, 2, 3")
+
+
 # Numbers from elsewhere --------------------------------------------------------------------------
 
 

@@ -53,6 +53,18 @@ def test_undo_takes_back_the_whole_step_and_the_bias_alone_can_be_kept(lab: Lab)
     lab.until_drawn("/?v=1&T=12&H=3&b_f=0&init=pytorch")
 
 
+def test_its_own_replaces_a_bias_that_cannot_be(lab: Lab) -> None:
+    lab.open("/?v=1&T=12&H=3")
+    lab.field("b_f").fill("99")
+    expect(lab.page.locator("#b_f-wrong")).to_be_visible()
+    lab.field("init").select_option("pytorch")
+    lab.until_drawn("/?v=1&T=12&H=3&b_f=0&init=pytorch")
+    expect(lab.field("b_f")).to_have_value("0")
+    expect(lab.page.locator("#b_f-wrong")).to_have_count(0)
+    keep = lab.page.locator("#bias-keep").get_attribute("href")
+    assert keep == "/?v=1&T=12&H=3&init=pytorch"
+
+
 def test_a_typed_chrono_is_one_step_and_another_knob_ends_the_message(lab: Lab) -> None:
     lab.open("/?v=1&T=12&H=3")
     before = entries(lab)
