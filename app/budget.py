@@ -12,7 +12,7 @@ DEAR_FLOPS, DEAR_STEPS = 5e8, 1000  # from about 10 ms of the engine on; a plot 
 # What the lens that takes most holds at its peak, its answers included; measured by
 # `tests/app/test_budget.py`. Work in blocks has a ceiling.
 STEP_BYTES, SQUARE_BYTES, BLOCK_BYTES = 210, 1400, 400
-BLOCKS_BYTES = 110 * MEGABYTE
+BLOCKS_BYTES = 170 * MEGABYTE
 AT_LEAST_BYTES = 16 * MEGABYTE
 
 # Seconds on the machine this was written on; how far others are from it shows as they work.

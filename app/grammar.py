@@ -32,6 +32,13 @@ def real_of(text: object) -> object:
     return float(text) + 0.0  # −0.0 + 0.0 is 0.0
 
 
+def shortest(value: float) -> str:
+    """The fewest digits that read back as `value`: no `.0`, no sign or zeros in an exponent that
+    does not need them."""
+    digits, e, exponent = repr(float(value)).partition("e")
+    return digits.removesuffix(".0") + (f"e{int(exponent)}" if e else "")
+
+
 def names_of(text: object) -> object:
     """The names that `text` writes with commas between them, each once, in their first order."""
     return tuple(dict.fromkeys(text.split(","))) if isinstance(text, str) else text

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from app.budget import USUAL, Budget, affordable, within
 from app.errors import Problem, WrongKey, shown
-from app.grammar import with_plus_signs
+from app.grammar import shortest, with_plus_signs
 from app.keys import FIELDS, REPLACED, allowed, kind
 from app.knobs import LINK_VERSION, Experiment
 from app.link_parts import SWALLOWED
@@ -79,7 +79,9 @@ def meant(query: bytes, *, with_view: bool, repair: bool, budget: Budget = USUAL
     if not repair or too_many(pairs):
         raise refusal(with_both_readings(errors, again), again, left, budget)
     if asked is not None:
-        return Meant(asked, tuple(again.repairs) or (whole_repair(query, asked),))
+        # Without a note of its own, a link was encoded as a whole, or only spaces were left out.
+        whole = () if again.pairs.keys() <= dict(pairs).keys() else (whole_repair(query, asked),)
+        return Meant(asked, tuple(again.repairs) or whole)
     written = [replace(one, value=shown(again.given.get(one.key, one.value))) for one in left]
     raise refusal(written, again, left, budget)
 
@@ -194,9 +196,7 @@ def plain(value: Any) -> str:
         rows = bool(value) and isinstance(value[0], tuple)
         return (";" if rows else ",").join(plain(part) for part in value)
     if isinstance(value, float):
-        # repr gives the shortest digits; "1e-05" and "1e+16" still have a sign and zeros to lose.
-        digits, e, exponent = repr(value).partition("e")
-        return digits.removesuffix(".0") + (f"e{int(exponent)}" if e else "")
+        return shortest(value)
     return "" if value is None else str(value)
 
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from app.cleaning import CLEANERS, cleaned
 from app.errors import WrongKey, shown
-from app.keys import FIELDS, allowed
+from app.keys import FIELDS, allowed, kind
 from app.link_parts import NESTED, Part, blank, is_text, joined, key_of, split
 from app.trackers import is_tracker
 from app.value_repairs import readings, reads_as_it_stands, same
@@ -90,10 +90,17 @@ def take(result: Repaired, key: str, value: str, several: list[Part]) -> None:
     result.pairs[key] = value
     if key not in FIELDS:
         return
-    if len(several) > 1 or several[0].was != f"{key}={value}":
+    if len(several) > 1 or not as_written(key, value, several[0].was):
         was = "&".join(part.was for part in several)
         result.repairs.append(Repair(visible(was), visible(f"{key}={value}")))
         result.given[key] = several[0].value
+
+
+def as_written(key: str, value: str, was: str) -> bool:
+    """Whether a pair says what it said; a page's own field writes spaces between numbers."""
+    if kind(key) == "numbers":
+        return was.replace(" ", "") == f"{key}={value}"
+    return was == f"{key}={value}"
 
 
 def doubtful_case(by_key: Mapping[str, list[Part]]) -> dict[str, str]:

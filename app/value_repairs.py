@@ -5,7 +5,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from app.cleaning import alike, strip, trimmed
-from app.grammar import REAL, integer_of, real_of
+from app.grammar import REAL, integer_of, real_of, shortest
 from app.keys import choices, kind
 from app.series import Series, SeriesError, series_of
 from app.tables import only_reading
@@ -101,7 +101,7 @@ def listed(series: Series) -> str:
     """A series as a link may write it."""
     rows = [row if isinstance(row, tuple) else (row,) for row in series]
     mark = "," if all(len(row) == 1 for row in rows) else ";"
-    return mark.join(",".join(map(repr, row)) for row in rows)
+    return mark.join(",".join(map(shortest, row)) for row in rows)
 
 
 def does(reads: Callable[[object], object], text: str) -> bool:

@@ -210,7 +210,7 @@ check "but not those of another version" [ "$(cache "$at/static/0/style.css"; ca
 
 check "hosts do not share pages" [ "$(cache -H 'Host: elsewhere.example' "$at/")" = MISS ]
 check "refusals are not kept" [ "$(cache "$at/api/highway?v=1&T=0"; cache "$at/api/highway?v=1&T=0")" = $'MISS\nMISS' ]
-long=$(printf 'x%.0s' $(seq 16100))
+long=$(printf 'x%.0s' $(seq 32100))
 check "the app explains an address too long" [ "$(ask "$at/api/highway?v=1&text=$long" | grep -c '"status":414')" = 1 ]
 check "an address of 40,000 letters is refused" [ "$(status "$at/api/highway?v=1&text=$long$long${long:0:8000}")" = 414 ]
 check "a body is refused" [ "$(status -X POST -d x "$at/") $(status -X POST -d "$long" "$at/")" = "413 413" ]

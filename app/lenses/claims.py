@@ -74,6 +74,9 @@ class Claims:
         return Counter(claim.verdict() for claim in self.all())
 
 
+NULLS = {("claims.*.linked_value", "nan"): "undefined: there is no such number behind the link"}
+
+
 def compute(experiment: Experiment, focus: Focus) -> Claims:
     """All claims, computed now; in a process that has done so before, as it found them then."""
     return Claims(experiment, judged())

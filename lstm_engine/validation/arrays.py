@@ -32,7 +32,9 @@ def _converted(name: str, value: Any) -> Array:
     try:
         given = np.asarray(value)
     except Exception as error:  # whatever an array-like of another library raises
-        raise ValueError(f"{name} cannot be read as an array: {error}") from error
+        raise ValueError(
+            f"{name} cannot be read as an array of rows of equal length: {error}"
+        ) from error
     if np.ma.is_masked(value):
         raise ValueError(f"{name} is {given.shape} with masked entries: fill them first")
     if given.dtype.kind not in "biuf":

@@ -3,6 +3,7 @@
 import math
 
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from app.axes import SPANS
 from app.keys import FIELDS, bounds, choices, kind
@@ -94,7 +95,10 @@ def experiments(draw: st.DrawFn) -> Experiment:
     least = LEAST_FEATURES.get(str(chosen.get("signal")), 1)
     if int(str(chosen.get("D", 8))) < least:
         chosen["D"] = least
-    return Experiment(**chosen)
+    try:
+        return Experiment(**chosen)
+    except ValidationError:  # raw numbers, and too large for their amplitude
+        return Experiment(**{**chosen, "standardize": 1})
 
 
 @st.composite

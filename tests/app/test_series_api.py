@@ -109,7 +109,9 @@ def test_pages_read_a_series_as_it_was_typed_and_programs_get_the_link(
     query = {"signal": "series", "series": typed}
     moved = client.get("/", params=query, follow_redirects=False)
     link = f"/?v=1&signal=series&series={series}"
-    assert (moved.status_code, moved.headers["location"]) == (308, link)
+    to, _, note = moved.headers["location"].partition("#")
+    assert (moved.status_code, to) == (308, link)
+    assert note.startswith("read=series=") and "&as=series=" in note
     refused = client.get("/api/highway", params=query)
     assert refused.status_code == 422
     assert refused.json()["nearest"] == f"/api/highway?v=1&signal=series&series={series}"

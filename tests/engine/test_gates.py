@@ -51,7 +51,7 @@ def test_slope_written_in_the_output_would_have_lost_its_digits() -> None:
 def test_no_input_trips_the_numerics(a: float) -> None:
     with np.errstate(divide="raise", over="raise", invalid="raise"):
         for nonlinearity in gates.NONLINEARITIES.values():
-            for function in nonlinearity:
+            for function in nonlinearity[:3]:
                 assert not np.isnan(function(np.array([a]))).any()
         assert gates.log10_sigmoid(np.array([a]))[0] <= 0
         assert gates.softplus(np.array([a]))[0] >= 0
@@ -60,7 +60,7 @@ def test_no_input_trips_the_numerics(a: float) -> None:
 @pytest.mark.parametrize("act", gates.NONLINEARITIES)
 @pytest.mark.parametrize("a", [-3.0, -0.5, 0.7, 12.0])
 def test_slope_is_the_derivative_of_the_value(act: str, a: float) -> None:
-    value, slope, log_slope = gates.NONLINEARITIES[act]
+    value, slope, log_slope, _ = gates.NONLINEARITIES[act]
     step = 1e-6
     difference = (value(np.array([a + step])) - value(np.array([a - step]))) / (2 * step)
     assert slope(np.array([a]))[0] == pytest.approx(difference[0], abs=1e-9)
