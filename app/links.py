@@ -16,7 +16,7 @@ from app.keys import FIELDS, REPLACED, allowed, kind
 from app.knobs import LINK_VERSION, Experiment
 from app.link_parts import SWALLOWED
 from app.nearest import Nearest, also_without
-from app.repairs import MOST_PAIRS, Repair, Repaired, repaired, visible
+from app.repairs import MOST_PAIRS, Repair, Repaired, as_written, repaired, visible
 from app.trackers import is_tracker, without_appended
 from app.view import Focus, View
 
@@ -79,9 +79,7 @@ def meant(query: bytes, *, with_view: bool, repair: bool, budget: Budget = USUAL
     if not repair or too_many(pairs):
         raise refusal(with_both_readings(errors, again), again, left, budget)
     if asked is not None:
-        # Without a note of its own, a link was encoded as a whole, or only spaces were left out.
-        whole = () if again.pairs.keys() <= dict(pairs).keys() else (whole_repair(query, asked),)
-        return Meant(asked, tuple(again.repairs) or whole)
+        return Meant(asked, tuple(again.repairs) or whole_repair(query, pairs, again, asked))
     written = [replace(one, value=shown(again.given.get(one.key, one.value))) for one in left]
     raise refusal(written, again, left, budget)
 
@@ -158,12 +156,16 @@ def with_both_readings(errors: list[WrongKey], again: Repaired) -> list[WrongKey
     ]
 
 
-def whole_repair(query: bytes, asked: Asked) -> Repair:
-    """The note for a link that was encoded as a whole, where no part of it has its own."""
-    return Repair(
-        visible(query.decode(errors="replace")),
-        write(*asked) or f"v={LINK_VERSION}",
-    )
+def whole_repair(
+    query: bytes, pairs: list[tuple[str, str]], again: Repaired, asked: Asked
+) -> tuple[Repair, ...]:
+    """The note for a link that was encoded as a whole, where no part of it has its own; none where
+    only spaces between numbers were left out."""
+    if dict(pairs).keys() == again.pairs.keys() and all(
+        as_written(key, again.pairs[key], f"{key}={value}") for key, value in pairs
+    ):
+        return ()
+    return (Repair(visible(query.decode(errors="replace")), write(*asked) or f"v={LINK_VERSION}"),)
 
 
 def write(experiment: Experiment, *others: Focus | View) -> str:
