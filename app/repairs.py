@@ -5,6 +5,7 @@ note of each change. It never chooses between two readings: those are errors tha
 own text is never changed: any letter may be meant there.
 """
 
+import re
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -97,9 +98,10 @@ def take(result: Repaired, key: str, value: str, several: list[Part]) -> None:
 
 
 def as_written(key: str, value: str, was: str) -> bool:
-    """Whether a pair says what it said; a page's own field writes spaces between numbers."""
-    if kind(key) == "numbers":
-        return was.replace(" ", "") == f"{key}={value}"
+    """Whether a pair says what it said. A page's own field writes spaces between numbers, which a
+    form sends as plus signs."""
+    if key in FIELDS and kind(key) == "numbers":
+        was, value = (re.sub("[ +]", "", text) for text in (was, value))
     return was == f"{key}={value}"
 
 

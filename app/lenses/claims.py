@@ -34,6 +34,7 @@ from app.view import Focus, View
 
 TITLE, QUESTION = "Claims", "Does it hold?"
 KEYS = ()
+NULLS = {("claims.*.linked_value", "nan"): "undefined: the value is no mean over draws"}
 COLUMNS = (
     "id",
     "quantity",
