@@ -109,23 +109,32 @@ class CellWalk(Walk):
         before, above = self._detours_diagonal(exponent, who)
         found = self._multiply(factors, read_out, who, slots)
 
-        own = before[:, None] + running_sum(found.of_Ph * read_out) * power_of_two(-above)[:, None]
-        detours = found.squares * power_of_two(-2 * above)[:, None] + np.square(own)
+        gained, detours = running_sum(found.of_Ph * read_out), found.squares
+        if above.any():
+            gained *= power_of_two(-above)[:, None]
+            detours = detours * power_of_two(-2 * above)[:, None]
+        own = before[:, None] + gained
+        detours = detours + np.square(own)
         squares = found.squares + np.square(found.of_E)
         fine = within_float64(detours) & within_float64(squares)
         if found.hidden is not None:
             fine &= within_float64(found.hidden)
-        asked, who = self.row[first - 1 : last][::-1], np.arange(self.B)[who][fine]
-        scale = (log10_kept[:, 1:] + (exponent * LOG10_2)[:, None, None])[fine]
-        self.answer(asked, who, squares[fine], scale, self.exact)
-        above = above[fine]
-        self.answer(asked, who, detours[fine], scale + (above * LOG10_2)[:, None], self.detours)
+        asked = self.row[first - 1 : last][::-1]
+        # All that is fine is the rule, and then nothing need be copied.
+        some = slice(None) if fine.all() else fine
+        who = who if fine.all() else np.arange(self.B)[who][fine]
+        scale = (log10_kept[:, 1:] + (exponent * LOG10_2)[:, None, None])[some]
+        squares, detours, above = squares[some], detours[some], above[some]
+        self.answer(asked, who, squares, scale, self.exact)
+        if above.any():
+            scale = scale + (above * LOG10_2)[:, None]
+        self.answer(asked, who, detours, scale, self.detours)
         if found.hidden is not None and self.hidden is not None:
-            of_h = (exponent * LOG10_2)[fine, None, None]
-            self.answer(asked, who, found.hidden[fine], of_h, self.hidden)
-        end = slots[fine, (last - first) % slots.shape[1]]
-        sizes = np.sqrt(np.stack((squares[fine, -1], detours[fine, -1])))
-        self._stand_at(who, exponent[fine], end, kept[fine, -1], sizes, own[fine, -1], above)
+            of_h = (exponent * LOG10_2)[some, None, None]
+            self.answer(asked, who, found.hidden[some], of_h, self.hidden)
+        end = slots[some, (last - first) % slots.shape[1]]
+        sizes = np.sqrt(np.stack((squares[:, -1], detours[:, -1])))
+        self._stand_at(who, exponent[some], end, kept[some, -1], sizes, own[some, -1], above)
         return fine
 
     def _log10_kept(self, first: int, last: int, who: Who) -> Array:
@@ -208,7 +217,7 @@ class CellWalk(Walk):
 
     def _stand_at(
         self,
-        who: Indices,
+        who: Who,
         exponent: Indices,
         end: Array,
         kept: Array,
@@ -227,7 +236,7 @@ class CellWalk(Walk):
             own: (B, H), the diagonal of R/d_t.
             above: (B, H), powers of two by which R's exponents exceed E's.
         """
-        if not len(who):
+        if not len(end):
             return
         Ph = end[:, self.H :]
         of_E, of_R = sizes * np.abs(kept)
