@@ -67,9 +67,12 @@ def bounded(
         return best, lost
     scale = np.maximum(np.abs(state[..., :-1, :]), np.abs(candidate))
     for end in (1.0, -1.0):
+        near_end = lost & (end * candidate > 0.5)
+        if not near_end.any():
+            continue
         of_g = 2.0 * sigmoid(-2.0 * end * a_g)
         of_s = _distances(1.0 - end * state[..., 0, :], a_keep, of_g)
-        nearer = lost & (np.maximum(of_g, of_s) < scale)
+        nearer = near_end & (np.maximum(of_g, of_s) < scale)
         best = np.where(nearer, end * (of_g - of_s), best)
         scale = np.where(nearer, np.maximum(of_g, of_s), scale)
     return best, lost & (np.abs(best) < CLOSE * scale)
