@@ -42,10 +42,7 @@ export function queryOf(form, shown = {}) {
 // What the server greyed out has its default for later; one's own words and numbers show it already.
 export function prepare(form) {
   for (const field of named(form)) {
-    if (field.dataset.kind === "numbers") {
-      setSeries(field);
-      field.dispatchEvent(new Event("replaced"));
-    }
+    if (field.dataset.kind === "numbers") setSeries(field);
     if ("unused" in field.dataset && !field.dataset.onlyWith) own.set(field, field.dataset.default);
   }
 }

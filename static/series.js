@@ -105,15 +105,6 @@ export function readSeries(field, { read, left }) {
     newest += 1;
     pause = setTimeout(ask, PAUSE);
   });
-  // Another link has brought its own numbers: what was read before, or is being read, is not theirs.
-  field.addEventListener("replaced", () => {
-    clearTimeout(pause);
-    newest += 1;
-    source = "";
-    note.textContent = "";
-    offers.replaceChildren();
-    columns.replaceChildren();
-  });
   columns.addEventListener("change", () => ask([...columns.querySelectorAll(":checked")].map((box) => box.value)));
   const file = knob.querySelector("[type=file]");
   file.addEventListener("change", () => {

@@ -3,6 +3,7 @@
 from urllib.parse import quote
 
 import orjson
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
@@ -11,6 +12,8 @@ from app.keys import FIELDS, choices, kind
 from app.links import Asked, write
 from tests.app.experiments import asks
 from tests.app.samples import COMPUTED
+
+pytestmark = pytest.mark.slow
 
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
 numerals = st.one_of(

@@ -22,6 +22,8 @@ from lstm_engine import CELLS
 from tests.app.markup import Element, parsed
 from tests.app.samples import SMALL, asked
 
+pytestmark = pytest.mark.slow
+
 ADDRESSES = {"href", "src", "srcset", "action", "data-plot", "data-plotly", "poster", "formaction"}
 
 

@@ -15,6 +15,8 @@ from app.pool import Full, Job, Lost, Pool, TookTooLong
 from app.worker import Call, Worker
 from tests.app import work
 
+pytestmark = pytest.mark.slow
+
 BRIEF_S = 1.0
 PATIENCE_S = 300  # on a busy machine; a fault alone takes so long
 KIND = ("test", "plain")

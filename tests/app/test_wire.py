@@ -16,6 +16,8 @@ import uvicorn
 from app import wire
 from tests.waiting import PATIENCE_S, until
 
+pytestmark = pytest.mark.slow
+
 LARGE = bytes(12 * 2**20)
 BRIEF_S = 1.5  # a busy machine may let none of us run for a second
 

@@ -193,10 +193,6 @@ def test_a_file_is_dropped_and_its_columns_are_chosen(own: Lab) -> None:
     own.page.get_by_role("checkbox", name="hum").uncheck()
     own.until_drawn("/?v=1&H=4&signal=series&series=0.5,0.7")
     assert own.page.get_by_role("checkbox", name="date").is_disabled()
-    # Another link's numbers are not of that file.
-    own.page.go_back()
-    own.until_drawn("/?v=1&H=4&signal=series&series=0.5,7;0.7,8")
-    expect(own.page.get_by_role("checkbox", name="hum")).to_have_count(0)
 
 
 def test_a_file_is_chosen(own: Lab) -> None:

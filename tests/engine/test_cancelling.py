@@ -14,6 +14,8 @@ from lstm_engine import CELLS, SIGNALS, cell_survival
 from tests.engine.experiments import Experiment, cancelling, states_of
 from tests.engine.precise import Survival, TooFewBits, difference, survival, survival_and_movement
 
+pytestmark = pytest.mark.slow
+
 PARTS = 20
 CLOSE, CHAOTIC = 1e-9, 1e-10
 CANCELLING = cancelling()

@@ -33,6 +33,8 @@ from tests.engine import precise
 from tests.engine.experiments import Experiment, cancelling, states_of
 from tests.engine.precise import Problem, difference
 
+pytestmark = pytest.mark.slow
+
 CLOSE, CHAOTIC = 1e-9, 1e-10
 SHORT = [one for one in cancelling() if one.T <= 420]
 FEW = SHORT[::9]

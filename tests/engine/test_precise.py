@@ -9,6 +9,8 @@ from tests.engine import oracle, precise, reference
 from tests.engine.precise import Problem, difference, precision
 from tests.engine.precise_cells import ACTS, STEPS, Layer
 
+pytestmark = pytest.mark.slow
+
 RNNS = [f"rnn-{act}" for act in ACTS]
 SMALL, BITS = arb(10) ** -100, 1000
 LN10 = np.log(10.0)

@@ -28,6 +28,8 @@ from lstm_engine.spectrum import (
     step_eigenvalues,
 )
 
+pytestmark = pytest.mark.slow
+
 BY_NAME: dict[str, Cell] = {**CELLS, **{f"rnn-{act}": Rnn(act) for act in NONLINEARITIES}}
 every_cell = pytest.mark.parametrize("name", BY_NAME)
 CERTAIN = 1e-10  # a value that moves by more when weights move by 1e-15 proves nothing

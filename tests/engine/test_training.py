@@ -36,6 +36,8 @@ from lstm_engine.training.optimiser import Moved, adam, clipped, norm, sgd
 from tests.engine import oracle
 from tests.engine.cells.test_every_cell import BY_NAME, every_cell
 
+pytestmark = pytest.mark.slow
+
 TEXT = "hello world"
 BIASES = {"i": 0.3, "f": 1.5, "g": -0.4, "o": 0.2}
 every_task = pytest.mark.parametrize("task", TASKS)

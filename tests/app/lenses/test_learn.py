@@ -21,6 +21,8 @@ from tests.app.lenses.test_highway import facts_of as facts_of_the_highway
 from tests.app.markup import parsed
 from tests.app.samples import SAMPLES, asked, bodies, filled
 
+pytestmark = pytest.mark.slow
+
 EXTREMES = {
     "dead relu": "rnn_init=identity&act=relu&T=60&H=4",
     "exploding": "b_f=5&gain=3&act=identity&rnn_gain=1.5&T=60&H=8",

@@ -31,6 +31,8 @@ from app.view import Focus, View
 from lstm_engine import CELLS, LeftFloat64, Rnn, chaos
 from lstm_engine.spectrum import lyapunov_exponents
 
+pytestmark = pytest.mark.slow
+
 SMALL: dict[str, Any] = {"T": 12, "H": 4, "D": 2}
 FEW: dict[str, Any] = {"x_points": 5, "y_points": 4, "seeds": 3}
 

@@ -33,6 +33,8 @@ from lstm_engine.tasks import draw_examples
 from lstm_engine.training import Learner
 from tests.app.samples import bodies
 
+pytestmark = pytest.mark.slow
+
 LETTERS = "".join(chr(0x4E00 + n) for n in range(1000))
 SMALL = Experiment(T=4, H=3, D=2)
 LESSON = Focus(updates=51, batch=4)  # a snapshot after every second one
