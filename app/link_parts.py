@@ -69,7 +69,7 @@ def split(query: bytes, nested: int, *, again: bool = False) -> Iterator[Part]:
                 yield from split(right[link.start() + 3 :], nested - 1)
             continue
         if nested and not is_text(name) and key_of(name)[0] in FIELDS:
-            yield from split_value(left, right, nested, name)
+            yield from split_value(left + equals, right, nested, name)
         elif name or value:
             doubt = side(right.replace(b"=", b"")) if mailed else None
             doubt = right.decode(errors="replace") if again else doubt
@@ -91,7 +91,7 @@ def split_value(left: bytes, right: bytes, nested: int, name: str) -> Iterator[P
     right, *more = ENCODED_SEPARATOR.split(right, maxsplit=1)
     value, *rest = SEPARATOR.split(side(without_appended(right)), maxsplit=1)
     written, value = value, value.partition("#")[0]  # a fragment that became part of the query
-    yield Part(name, value, f"{side(left)}={written}")
+    yield Part(name, value, side(left) + written)
     yield from split("".join(rest).encode(), nested - 1, again=True)
     # Not decoded yet: what separates here does so everywhere.
     yield from split(b"&".join(ENCODED_SEPARATOR.sub(b"&", one) for one in more), nested - 1)
@@ -123,10 +123,14 @@ def without_quoted_printable(query: bytes) -> tuple[bytes, bool]:
 
 
 def joined(parts: Iterable[Part]) -> list[Part]:
-    """The parts, where ``&quot;`` and its like are put back to where they stood."""
+    """The parts, where ``&quot;`` and its like are put back to where they stood. What has no equals
+    sign behind one's own text, as in ``text=R&D``, may be the rest of the text."""
     result: list[Part] = []
     for part in parts:
-        if (match := entity(part.name)) is None:
+        match = entity(part.name)
+        if match is None and result and is_text(result[-1].name) and bare(part):
+            match = "&", HALF_AMPERSAND.sub("", part.name)
+        if match is None:
             result.append(part)
             continue
         character, rest = match
@@ -141,6 +145,11 @@ def joined(parts: Iterable[Part]) -> list[Part]:
             before.value += tail
         before.was += f"&{part.was}"
     return result
+
+
+def bare(part: Part) -> bool:
+    """Whether a part says something and has no equals sign."""
+    return "=" not in part.was and not part.broken and not blank(part)
 
 
 def blank(part: Part) -> bool:

@@ -46,7 +46,7 @@ export class Figure {
       this.tip.hidden = true;
       window.Plotly.purge(this.plot);
       // While pictures move, the plot that comes after them is soon enough.
-      if (!this.#moving) requestAnimationFrame(() => this.draw(answer));
+      if (!this.moving) requestAnimationFrame(() => this.draw(answer));
     }, { signal: left });
     // The second press of a double click: Plotly does not always tell of it, and takes any two quick
     // clicks for one, wherever they are.
@@ -58,7 +58,8 @@ export class Figure {
     });
   }
 
-  get #moving() { return this.element.classList.contains("moving"); }
+  // Whether a picture stands in the plot's place.
+  get moving() { return this.element.classList.contains("moving"); }
 
   get width() { return this.narrow.matches ? "narrow" : "wide"; }
 
@@ -158,7 +159,7 @@ export class Figure {
 
   #key(event) {
     const { key } = event;
-    if (this.#moving || event.altKey || event.ctrlKey || event.metaKey) return;
+    if (this.moving || event.altKey || event.ctrlKey || event.metaKey) return;
     if (key === "Enter" && this.place) this.#pin(this.place);
     else if (key === "Escape" && !this.tip.hidden) this.#leave();
     else {

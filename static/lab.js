@@ -91,9 +91,9 @@ export function open(form, left) {
   });
 
   const newest = new (stages ? Stages : Newest)({
-    answered(answer, { of, travelled, reset, remembered }) {
+    answered(answer, { of, travelled, reset, remembered, explained }) {
       if (of !== journey) return;
-      trouble(null);
+      if (!explained) trouble(null);
       ({ idle } = answer.state);
       grey(form, answer.state);
       holdPlaces(form, answer.state.in_force);
@@ -119,11 +119,12 @@ export function open(form, left) {
         return;
       }
       figure.show(answer);
-      clearTimeout(resting);
-      resting = setTimeout(plot, REST);
+      // A plot of what has been overtaken would become the newest question.
+      if (!newest.waiting) rest();
     },
     refused(problem, { of }) {
       if (of !== journey) return;
+      if (!problem.again && figure.moving) rest({ explained: true });
       const then = problem.again ? " This page tries again by itself." : "";
       const title = problem.errors ? "" : problem.title;
       trouble({ ...problem, title, detail: `${problem.detail} The figure still shows the last answer.${then}` });
@@ -150,7 +151,12 @@ export function open(form, left) {
     },
   });
 
-  const plot = () => newest.ask(`${form.dataset.plot}?${query}`, { of: journey, remembered: true });
+  const plot = (how) => newest.ask(`${form.dataset.plot}?${query}`, { of: journey, remembered: true, ...how });
+  // The plot of the last answer, after a while. It is `explained` where that is not what was asked for.
+  function rest(how) {
+    clearTimeout(resting);
+    resting = setTimeout(plot, REST, how);
+  }
 
   let asked = [];
   const again = () => { if (asked.length && (!stages || newest.retrying)) ask(...asked); };

@@ -1,7 +1,7 @@
 // The form and its query string: what stands in the form goes out, what the server says comes in.
 
 import { isWrong, mark, numberIn } from "./fields.js";
-import { seriesIn, setSeries } from "./series.js";
+import { replaceSeries, seriesIn, setSeries } from "./series.js";
 
 const named = (form) => [...form.elements].filter((field) => field.name);
 
@@ -99,7 +99,7 @@ export function fill(form, { values, unused }, { reset = false } = {}) {
     const kept = !reset && field.dataset.onlyWith && unused.includes(field.name);
     if (!(field.name in values) || kept) continue;
     field.value = values[field.name];
-    if (field.dataset.kind === "numbers") setSeries(field);
+    if (field.dataset.kind === "numbers") replaceSeries(field);
     if (own.has(field)) own.set(field, field.dataset.default);
     mark(field, "");
   }

@@ -17,6 +17,13 @@ export function setSeries(field, typed = field.value) {
   series.set(field, typed.replace(/([,;]) /g, "$1"));
 }
 
+// Another link's numbers come into the field: its last file's columns are not theirs.
+const forgetting = new WeakMap();
+export function replaceSeries(field) {
+  setSeries(field);
+  forgetting.get(field)?.();
+}
+
 const make = (tag, properties = {}, ...inside) => {
   const made = Object.assign(document.createElement(tag), properties);
   made.append(...inside);
@@ -92,6 +99,13 @@ export function readSeries(field, { read, left }) {
     offer(answer.choices ?? []);
     if (!chosen.length) columns.replaceChildren();
   }
+
+  forgetting.set(field, () => {
+    source = "";
+    newest += 1;
+    clearTimeout(pause);
+    for (const part of [offers, columns, note]) part.replaceChildren();
+  });
 
   function take(file) {
     if (!file) return;

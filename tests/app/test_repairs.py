@@ -178,6 +178,9 @@ def test_a_tracker_behind_an_escaped_separator_is_none_either() -> None:
         ("b_f=%252D3&signal=text&text=a%2520b", "text", ("a%20b", "a b")),
         ("b_f=3%26signal=text%26text=a%2Bb", "text", ("a b", "a+b")),
         ("signal=text&text=abc&quot;", "text", ("abc", 'abc"')),
+        ("signal=text&text=R&D", "text", ("R", "R&D")),
+        ("signal=text&text=R&amp;D&seed=3", "text", ("R", "R&D")),
+        ("signal=text&text=a&amp;b", "text", ("a", "a&b")),
     ],
 )
 def test_two_readings_are_refused_and_both_named(

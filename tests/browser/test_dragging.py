@@ -96,6 +96,35 @@ def test_an_answer_that_is_overtaken_does_not_turn_the_slider_back(lab: Lab) -> 
     assert lab.field("b_f").input_value() == "1.4"
 
 
+def test_an_answer_that_takes_longer_than_a_rest_is_not_lost(lab: Lab) -> None:
+    lab.open()
+    lab.gate()
+    for _ in range(3):
+        lab.slider("b_f").press("ArrowRight")
+    lab.release(1)
+    lab.until("() => probe.shown.at(-1) === '/?v=1&b_f=1.1'")
+    lab.page.wait_for_timeout(500)  # longer than a rest, while the last position waits for its answer
+    lab.release()
+    lab.until_drawn("/?v=1&b_f=1.3")
+    assert lab.probed("drawn") == ["/", "/?v=1&b_f=1.3"]
+
+
+def test_after_a_refusal_the_plot_of_the_last_answer_comes(lab: Lab) -> None:
+    lab.expected.append("422")
+    lab.open("/?v=1&H=256&T=20")
+    lab.gate()
+    for at in (21, 20000):
+        lab.field("T").fill(str(at))
+    lab.release()
+    trouble = lab.page.locator("#trouble")
+    expect(trouble).to_contain_text("lower T")
+    lab.until_drawn("/?v=1&T=21&H=256")
+    expect(trouble).to_contain_text("lower T")
+    lab.field("T").fill("22")
+    lab.until_drawn("/?v=1&T=22&H=256")
+    expect(trouble).to_be_hidden()
+
+
 def test_one_drag_is_one_entry_in_the_history(lab: Lab) -> None:
     lab.open("/?v=1&seed=5")
     before = lab.page.evaluate("() => history.length")

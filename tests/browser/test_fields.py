@@ -193,6 +193,9 @@ def test_a_file_is_dropped_and_its_columns_are_chosen(own: Lab) -> None:
     own.page.get_by_role("checkbox", name="hum").uncheck()
     own.until_drawn("/?v=1&H=4&signal=series&series=0.5,0.7")
     assert own.page.get_by_role("checkbox", name="date").is_disabled()
+    own.page.locator("[data-link=reset]").click()
+    own.until_drawn("/")
+    expect(own.page.get_by_role("checkbox", name="hum")).to_have_count(0)
 
 
 def test_a_file_is_chosen(own: Lab) -> None:
