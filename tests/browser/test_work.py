@@ -63,7 +63,7 @@ def test_progress_moves_stop_stops_and_go_on_goes_on_from_there(lab: Lab) -> Non
 
 def test_a_page_that_is_loaded_again_goes_on_where_it_was(lab: Lab) -> None:
     page = lab.page
-    page.goto(f"{lab.server}{LONG}&seed=5")
+    page.goto(f"{lab.server}/phase?v=1&H=32&T=200&seeds=8&x_points=32&y_points=32&seed=5")
     before = beyond(page, 0.02)
     page.reload()
     page.wait_for_function("() => document.querySelector('#toil progress').value > 0")

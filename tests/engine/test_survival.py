@@ -127,7 +127,6 @@ def test_no_unit_is_a_false_zero_with_faint_recurrence(gain: float) -> None:
         ({"f": -8}, 1.0, 160),
         ({"i": -4, "o": -4}, 1.0, 160),
         ({"i": 2, "f": 5}, 1.0, 60),
-        ({"i": 20, "f": 20, "g": 20, "o": 20}, 0.5, 420),
         ({"i": -20, "f": -20, "o": -20}, 1.0, 40),
     ],
 )
@@ -135,7 +134,7 @@ def test_no_unit_is_a_false_zero_with_faint_recurrence(gain: float) -> None:
 def test_every_map_agrees_with_mpmath_where_float64_ends(
     biases: dict[str, float], gain: float, T: int
 ) -> None:
-    """Long vanishing, saturated gates, and cells so large that the read-out is below 1e-308."""
+    """Long vanishing and saturated gates; `test_blocks` has cells whose r is below 1e-308."""
     reference = pytest.importorskip("tests.engine.reference")
     weights = draw_cell(lstm, "keras", 2, 3, seed=3, biases=biases, gain=gain)
     states = lstm.forward(weights, draw_inputs("noise", T, 2, seed=3))

@@ -10,7 +10,7 @@ from tests.load.serving import serving
 
 
 def test_any_link_is_answered_as_it_says() -> None:
-    links = list(fuzzed(250, 7))
+    links = list(fuzzed(150, 7))
     with serving(WORK_LIMIT_S="2") as server:
         seen = asyncio.run(ask_all(server.address, iter(links)))
     assert seen.broken == []

@@ -6,7 +6,6 @@ import pytest
 
 from tests.events import Event, Refused, events, whole
 from tests.faults.streams import (
-    MAP,
     STOPS_WITHIN_S,
     TOLD_WITHIN_S,
     kill_a_worker,
@@ -18,12 +17,14 @@ from tests.faults.streams import (
 from tests.load.processes import workers
 from tests.load.serving import Server, serving
 
+# What takes the service a few seconds; `python -m tests.faults.streams` has a larger one.
+A_MAP = "H=16&T=150&x_points=24&y_points=24&seeds=3"
 SLACK = 10  # tests share the machine; `python -m tests.faults.streams` has it for itself
 SMALL = "/stream/phase?H=4&T=30&x_points=9&y_points=9&seeds=2"
 
 
 def test_a_worker_that_is_killed_costs_a_map_no_number(victim: Server) -> None:
-    assert watched(victim, MAP, kill_a_worker(victim)).numbers == watched(victim, MAP).numbers
+    assert watched(victim, A_MAP, kill_a_worker(victim)).numbers == watched(victim, A_MAP).numbers
 
 
 def test_work_that_nobody_watches_any_more_stops(victim: Server) -> None:
@@ -32,10 +33,10 @@ def test_work_that_nobody_watches_any_more_stops(victim: Server) -> None:
 
 @pytest.mark.slow
 def test_a_worker_of_a_cluster_and_then_its_scheduler_may_die(victim: Server) -> None:
-    right = watched(victim, MAP).numbers
+    right = watched(victim, A_MAP).numbers
     with on_a_cluster() as (server, here):
-        assert watched(server, MAP, lambda: kill_its_worker(here)).numbers == right
-        again = watched(server, f"{MAP}&seed=0&rnn_gain=1.5", here.kill)
+        assert watched(server, A_MAP, lambda: kill_its_worker(here)).numbers == right
+        again = watched(server, f"{A_MAP}&seed=0&rnn_gain=1.5", here.kill)
         words, at_s = again.notes[0]
         assert "cluster" in words and at_s <= TOLD_WITHIN_S * SLACK
 
@@ -66,7 +67,7 @@ def soon_whole(address: str, path: str) -> list[Event]:
 
 def test_who_comes_back_is_told_what_came_after(victim: Server) -> None:
     # Long enough for more than one picture.
-    path = f"/stream/phase?{MAP}"
+    path = f"/stream/phase?{A_MAP}"
     stages = [event for event in whole(victim.address, path) if event.kind == "stage"]
     numbers = [event.number for event in stages]
     assert numbers == sorted(set(numbers)) and len(numbers) > 1
