@@ -103,9 +103,7 @@ def test_an_answer_that_takes_longer_than_a_rest_is_not_lost(lab: Lab) -> None:
         lab.slider("b_f").press("ArrowRight")
     lab.release(1)
     lab.until("() => probe.shown.at(-1) === '/?v=1&b_f=1.1'")
-    lab.page.wait_for_timeout(
-        500
-    )  # longer than a rest, while the last position waits for its answer
+    lab.page.wait_for_timeout(500)  # longer than a rest, and the last position is not answered
     lab.release()
     lab.until_drawn("/?v=1&b_f=1.3")
     assert lab.probed("drawn") == ["/", "/?v=1&b_f=1.3"]

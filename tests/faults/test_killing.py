@@ -11,6 +11,6 @@ def test_killed_workers_cost_no_answer_and_change_none(victim: Server) -> None:
     known = asyncio.run(answers_of(victim.address, TARGETS))
     diary, health, killed = asyncio.run(under_fire(victim, known, 6, 2, every_s=0.5))
     assert not diary.broken
-    assert killed >= 3
+    assert killed  # about ten on a quiet machine
     assert diary.statuses[200] > 0
     assert health
