@@ -1,10 +1,13 @@
 """Sliders and fields: live, one question at a time, and honest when something is wrong."""
 
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import Route, expect
 
 from tests.browser.conftest import Visit
 from tests.browser.lab import SEEN, Lab
+from tests.conftest import running_server
 
 FIGURES = ("**/plot/**", "**/sketch/**")
 
@@ -164,18 +167,21 @@ def test_an_emptied_field_is_explained_not_taken_for_the_default(lab: Lab) -> No
     assert lab.address == lab.probed("drawn")[-1] == "/?v=1&b_f=2"
 
 
-def test_what_costs_too_much_is_explained_and_the_nearest_link_is_one_click_away(lab: Lab) -> None:
+def test_what_costs_too_much_is_explained_and_the_nearest_link_is_one_click_away(
+    lab: Lab, tmp_path: Path
+) -> None:
     lab.expected.append("422")
-    lab.open("/?v=1&H=256&T=50")
-    lab.field("T").fill("20000")
-    expect(lab.page.locator("#trouble")).to_contain_text("lower T")
-    assert lab.address == "/?v=1&T=50&H=256"
-    nearest = lab.page.locator("#trouble a").get_attribute("href")
-    assert nearest == "/?v=1&T=1986&H=256"
-    lab.page.locator("#trouble a").click()
-    lab.until_drawn(nearest)
-    assert lab.field("T").input_value() == "1986"
-    expect(lab.page.locator("#trouble")).to_be_hidden()
+    with running_server(tmp_path / "log.txt", FLOPS_LIMIT="1e9") as (lab.server, _):
+        lab.open("/?v=1&H=64&T=50")
+        lab.field("T").fill("20000")
+        expect(lab.page.locator("#trouble")).to_contain_text("lower T")
+        assert lab.address == "/?v=1&T=50&H=64"
+        nearest = lab.page.locator("#trouble a").get_attribute("href")
+        assert nearest == "/?v=1&T=635&H=64"  # 6 H³ T flops
+        lab.page.locator("#trouble a").click()
+        lab.until_drawn(nearest)
+        assert lab.field("T").input_value() == "635"
+        expect(lab.page.locator("#trouble")).to_be_hidden()
 
 
 def test_a_slow_answer_shows_a_sign_of_work(lab: Lab) -> None:
