@@ -322,4 +322,5 @@ def test_every_lens_can_be_walked_through_by_keyboard(lab: Lab, lens: str) -> No
             head, *lines = press(lab, key)
             assert head and lines, lens
             assert not [line for line in (head, *lines) if "undefined" in line or "NaN" in line]
-        assert lab.page.evaluate(SHAPES)
+        # Work that goes on draws anew, and marks the place once that is done.
+        lab.until(f"() => ({SHAPES})().length > 0")
