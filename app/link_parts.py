@@ -140,7 +140,7 @@ def joined(parts: Iterable[Part]) -> list[Part]:
             continue
         before = result[-1]
         if is_text(before.name):
-            before.doubt = before.value + tail
+            before.doubt = (before.value if before.doubt is None else before.doubt) + tail
         else:
             before.value += tail
         before.was += f"&{part.was}"

@@ -24,7 +24,6 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
-    "--disable-gpu",  # without one it is imitated, which costs more than it saves
 )
 # What comes as a stream is for `bench.work` to time.
 AT_ONCE = [lens for lens in LENSES if lens not in IN_CHUNKS]

@@ -122,8 +122,9 @@ export function open(form, left) {
       // A plot of what has been overtaken would become the newest question.
       if (!newest.waiting) rest();
     },
-    refused(problem, { of }) {
-      if (of !== journey) return;
+    refused(problem, context) {
+      if (context.of !== journey) return;
+      context.explained = false; // what is said from now on is about this question, asked again or not
       if (!problem.again && figure.moving) rest({ explained: true });
       const then = problem.again ? " This page tries again by itself." : "";
       const title = problem.errors ? "" : problem.title;

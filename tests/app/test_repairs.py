@@ -181,6 +181,8 @@ def test_a_tracker_behind_an_escaped_separator_is_none_either() -> None:
         ("signal=text&text=R&D", "text", ("R", "R&D")),
         ("signal=text&text=R&amp;D&seed=3", "text", ("R", "R&D")),
         ("signal=text&text=a&amp;b", "text", ("a", "a&b")),
+        ("signal=text&text=a&b&c&seed=3", "text", ("a", "a&b&c")),
+        ("signal=text&text=a&quot;b&quot;", "text", ("a", 'a"b"')),
     ],
 )
 def test_two_readings_are_refused_and_both_named(
