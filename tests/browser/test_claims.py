@@ -71,13 +71,3 @@ def test_a_link_to_one_claim_opens_on_it_and_its_own_link_into_the_lab(lab: Lab)
     card.locator(".source a").click()
     lab.until("() => probe.drawn.length > 0")
     assert lab.address.startswith("/?v=1&T=99&")
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_on_a_phone_and_nothing_is_wider_than_it(
-    visit: Visit, scheme: str
-) -> None:
-    lab = visit(viewport=PHONE, color_scheme=scheme)
-    lab.page.goto(lab.server + "/claims")
-    check_access(lab)
-    assert lab.page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]

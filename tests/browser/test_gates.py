@@ -75,11 +75,3 @@ def test_a_bias_is_set_by_a_link_without_a_reload_and_a_pinned_unit_has_its_own_
     lab.page.locator(".numbers a", has_text="All units").click()
     lab.until_drawn("/gates?v=1&T=30&H=5&b_o=5&chrono=40")
     assert lab.page.evaluate("() => window.stayed")
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_on_a_phone_and_nothing_sticks_out(visit: Visit, scheme: str) -> None:
-    lab = visit(viewport=PHONE, color_scheme=scheme)
-    lab.open("/gates?v=1&T=30&H=5&cell=minlstm&unit=1")
-    assert lab.page.evaluate("() => document.documentElement.scrollWidth") <= PHONE["width"]
-    check_access(lab)

@@ -73,11 +73,3 @@ def test_a_bias_is_asked_for_and_applied_without_a_reload(lab: Lab) -> None:
     lab.until_drawn(f"/horizon?v=1&T=60&H=5&b_f={alone}&over=400")
     expect(lab.page.locator("#apply-alone")).to_have_text("Applied")
     assert lab.page.evaluate("() => window.stayed")
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_on_a_phone_and_nothing_sticks_out(visit: Visit, scheme: str) -> None:
-    lab = visit(viewport=PHONE, color_scheme=scheme)
-    lab.open("/horizon?v=1&T=60&H=5&cell=minlstm&over=900")
-    assert lab.page.evaluate("() => document.documentElement.scrollWidth") <= PHONE["width"]
-    check_access(lab)

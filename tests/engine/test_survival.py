@@ -124,8 +124,8 @@ def test_no_unit_is_a_false_zero_with_faint_recurrence(gain: float) -> None:
 @pytest.mark.parametrize(
     ("biases", "gain", "T"),
     [
-        ({"f": -8}, 1.0, 160),
-        ({"i": -4, "o": -4}, 1.0, 160),
+        ({"f": -8}, 1.0, 100),
+        ({"i": -4, "o": -4}, 1.0, 100),
         ({"i": 2, "f": 5}, 1.0, 60),
         ({"i": -20, "f": -20, "o": -20}, 1.0, 40),
     ],
