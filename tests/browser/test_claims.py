@@ -2,14 +2,11 @@
 
 from typing import Any
 
-import pytest
 from playwright.sync_api import Locator, expect
 
 from app.claims.claim import Number
 from app.claims.told import found_as
-from tests.browser.conftest import PHONE, Visit
 from tests.browser.lab import READ_WORDS, Lab
-from tests.browser.test_access import check_access
 
 
 def told(lab: Lab) -> list[dict[str, Any]]:

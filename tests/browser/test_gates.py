@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import PHONE, Visit
 from tests.browser.lab import READ_WORDS, Lab, floats, same
-from tests.browser.test_access import check_access
 
 START = "/gates?v=1&T=30&H=5&chrono=40"
 

@@ -9,9 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from lstm_engine.horizon import needed_bias
-from tests.browser.conftest import PHONE, Visit
 from tests.browser.lab import READ_WORDS, Lab, floats, same
-from tests.browser.test_access import check_access
 
 START = "/horizon?v=1&T=60&H=5"
 

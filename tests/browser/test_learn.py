@@ -11,7 +11,6 @@ from playwright.sync_api import expect
 from app.reading import Fact, told
 from tests.browser.conftest import DESKTOP, PHONE, Visit
 from tests.browser.lab import READ_WORDS, Lab, floats, same
-from tests.browser.test_access import check_access
 
 # Equations of which a part stands outside.
 OVERFLOWING = """() => [...document.querySelectorAll("math")]

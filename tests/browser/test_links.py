@@ -1,6 +1,5 @@
 """A link is the whole state: copied, gone back to, wrong."""
 
-import pytest
 from playwright.sync_api import expect
 
 from app.presets import PRESETS
