@@ -178,11 +178,12 @@ export class Figure {
     return { trace: curveNumber, column, row };
   }
 
-  // The place itself if the newest figure still has it.
-  #still(place) {
-    const trace = this.plot.data[place.trace];
-    const there = trace && (isMap(trace) ? trace.z[place.row]?.[place.column] : trace.y[place.column]);
-    return there === undefined ? null : place;
+  // The place in the newest figure, which may have fewer points and cells; null where its trace is gone.
+  #still({ trace: number, column, row }) {
+    const trace = this.plot.data[number];
+    if (!trace || isMap(trace) !== (row !== null)) return null;
+    const last = (isMap(trace) ? trace.z[0] : trace.y).length - 1;
+    return { trace: number, column: Math.min(column, last), row: row === null ? null : Math.min(row, trace.z.length - 1) };
   }
 
   #point(place, pointer) {

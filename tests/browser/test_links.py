@@ -99,8 +99,7 @@ def test_a_preset_can_be_opened_in_a_tab_of_its_own(lab: Lab) -> None:
     lab.open()
     with lab.context.expect_page() as opened:
         lab.page.get_by_role("link", name="No recurrence").click(modifiers=["ControlOrMeta"])
-    opened.value.wait_for_load_state()
-    assert opened.value.url == f"{lab.server}/?v=1&gain=0"
+    opened.value.wait_for_url(f"{lab.server}/?v=1&gain=0")
     assert lab.address == "/"
 
 

@@ -187,7 +187,7 @@ def test_a_click_for_another_tab_opens_it_there(lab: Lab) -> None:
     lab.open(SMALL)
     with lab.context.expect_page() as opened:
         lab.page.locator("[data-link='pages/gates']").click(modifiers=["ControlOrMeta"])
-    assert opened.value.url == f"{lab.server}/gates?v=1&T=20&H=4"
+    opened.value.wait_for_url(f"{lab.server}/gates?v=1&T=20&H=4")
     assert lab.address == SMALL
 
 
